@@ -1,0 +1,1 @@
+//! Benchmarks: criterion suites and comparisons in one run.

@@ -1,0 +1,1 @@
+//! The eligibility engine: HTTP, actors, configuration and operation.

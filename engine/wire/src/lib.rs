@@ -1,0 +1,1 @@
+//! Messages, code lists, encodings and files as they cross the wire.

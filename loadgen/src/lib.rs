@@ -1,0 +1,4 @@
+//! Synthetic population, load, and an honest report.
+
+pub mod population;
+pub mod run;

@@ -1,0 +1,38 @@
+//! `shikaku-loadgen`: makes a synthetic population and drives the engine with it.
+
+use clap::{Parser, Subcommand};
+use shikaku_loadgen::{population, run};
+use std::process::ExitCode;
+
+/// Synthetic population and open-loop load for the Shikaku eligibility engine.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a synthetic population as insurers' files. Same seed and date, same bytes.
+    Population(population::Args),
+    /// Send eligibility lookups at a fixed rate and report latency from the scheduled time.
+    Run(run::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Population(args) => population::execute(&args),
+        Command::Run(args) => run::execute(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the command's error is for its user")]
+            {
+                eprintln!("shikaku-loadgen: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

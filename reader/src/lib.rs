@@ -1,0 +1,1 @@
+//! What runs at the facility: the receipt computer exchange.
