@@ -13,7 +13,7 @@ use thiserror::Error;
 pub struct Day(u32);
 
 /// Days from 0000-03-01 to 1868-01-01 in the proleptic Gregorian calendar.
-const EPOCH_FROM_MARCH_0000: i64 = 682_213;
+const EPOCH_FROM_MARCH_0000: u32 = 682_213;
 /// Days from 1868-01-01 to 1970-01-01.
 const UNIX_EPOCH: u32 = 37_255;
 /// Japan standard time is nine hours ahead of UTC all year.
@@ -46,7 +46,7 @@ impl Day {
             (year - 1, month + 9)
         };
         let from_march_0000 = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-        Ok(Self(from_march_0000 - EPOCH_FROM_MARCH_0000 as u32))
+        Ok(Self(from_march_0000 - EPOCH_FROM_MARCH_0000))
     }
 
     /// Parses `yyyyMMdd`, the interface's form of a date (§2).
@@ -82,7 +82,7 @@ impl Day {
     /// Year, month and day of month.
     #[must_use]
     pub const fn ymd(self) -> (u32, u32, u32) {
-        let days = self.0 + EPOCH_FROM_MARCH_0000 as u32;
+        let days = self.0 + EPOCH_FROM_MARCH_0000;
         let era = days / 146_097;
         let day_of_era = days % 146_097;
         let year_of_era =

@@ -57,6 +57,16 @@ impl InsurerNumber {
         Scheme::of(self.0 / 1_000_000)
     }
 
+    /// A symbol as it takes part in finding a registration: none for 後期高齢者医療 and 医療扶助,
+    /// whose cards know no symbol, whatever a caller or a file gives.
+    #[must_use]
+    pub const fn symbol_to_compare(self, symbol: Folded) -> Folded {
+        match self.scheme() {
+            Scheme::LateStageElderly | Scheme::MedicalAid => Folded::EMPTY,
+            Scheme::NationalHealthInsurance | Scheme::EmployeesInsurance | Scheme::Other => symbol,
+        }
+    }
+
     /// The form of answers: eight characters, padded with half-width blanks (§1.3).
     #[must_use]
     pub fn to_padded(self) -> [u8; 8] {
@@ -313,6 +323,16 @@ impl<'a> CardText<'a> {
             text: Personal::new(text),
             folded,
         })
+    }
+
+    /// The same text, owned.
+    #[must_use]
+    pub fn into_owned(self) -> CardText<'static> {
+        let text = Personal::new(Cow::Owned(self.text.into_exposed().into_owned()));
+        CardText {
+            text,
+            folded: self.folded,
+        }
     }
 
     /// The card's own spelling.

@@ -34,6 +34,13 @@ impl CardFace<'_> {
             .as_ref()
             .map_or(Folded::EMPTY, |symbol| *symbol.folded())
     }
+
+    /// The symbol as it takes part in finding a registration; see
+    /// [`InsurerNumber::symbol_to_compare`].
+    #[must_use]
+    pub fn symbol_to_compare(&self) -> Folded {
+        self.insurer.symbol_to_compare(self.folded_symbol())
+    }
 }
 
 /// One membership of one person with one insurer, in the terms of the answer (§1.6).
@@ -93,6 +100,73 @@ pub struct Registration<'a> {
     pub elsewhere: Vec<Period>,
 }
 
+impl CardFace<'_> {
+    /// The card with its texts owned, free of what it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> CardFace<'static> {
+        let Self {
+            insurer,
+            symbol,
+            number,
+            branch,
+            birthdate,
+        } = self;
+        let symbol = symbol.map(CardText::into_owned);
+        CardFace {
+            insurer,
+            symbol,
+            number: number.into_owned(),
+            branch,
+            birthdate,
+        }
+    }
+}
+
+impl Registration<'_> {
+    /// The registration with its texts owned, free of what it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Registration<'static> {
+        let own = |text: Text<'_>| Personal::new(Cow::Owned(text.into_exposed().into_owned()));
+        let ticket = |ticket: MedicalTicket<'_>| MedicalTicket {
+            ticket_type: ticket.ticket_type,
+            valid: ticket.valid,
+            issue_number: own(ticket.issue_number),
+            treatment_month: ticket.treatment_month,
+            institution: ticket.institution,
+            institution_name: own(ticket.institution_name),
+            treatment_type: ticket.treatment_type,
+            self_pay_yen: ticket.self_pay_yen,
+            use_with_other: ticket.use_with_other,
+        };
+        Registration {
+            card: self.card.into_owned(),
+            insured_name: self.insured_name.map(own),
+            name: own(self.name),
+            name_of_other: self.name_of_other.map(own),
+            name_kana: self.name_kana.map(own),
+            name_of_other_kana: self.name_of_other_kana.map(own),
+            address: self.address.map(own),
+            medical_tickets: self.medical_tickets.into_iter().map(ticket).collect(),
+            person: self.person,
+            period: self.period,
+            reason_of_loss: self.reason_of_loss,
+            card_classification: self.card_classification,
+            personal_family: self.personal_family,
+            sex1: self.sex1,
+            sex2: self.sex2,
+            post_number: self.post_number,
+            card_issued: self.card_issued,
+            card_valid_from: self.card_valid_from,
+            card_expires: self.card_expires,
+            contribution_ratio: self.contribution_ratio,
+            elderly_recipient: self.elderly_recipient,
+            limit_application: self.limit_application,
+            specific_diseases: self.specific_diseases,
+            elsewhere: self.elsewhere,
+        }
+    }
+}
+
 /// One line of an insurer's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -111,4 +185,23 @@ pub enum MemberChange<'a> {
         /// Its 資格取得年月日.
         qualified: Day,
     },
+}
+
+impl MemberChange<'_> {
+    /// The change with its texts owned, free of the line it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> MemberChange<'static> {
+        match self {
+            Self::Put(registration) => MemberChange::Put(registration.into_owned()),
+            Self::Withdraw {
+                person,
+                card,
+                qualified,
+            } => MemberChange::Withdraw {
+                person,
+                card: card.into_owned(),
+                qualified,
+            },
+        }
+    }
 }

@@ -32,7 +32,7 @@ impl CardQuery {
     pub fn matches(&self, registration: &Registration<'_>) -> bool {
         let card = &registration.card;
         card.insurer == self.insurer
-            && card.folded_symbol() == self.symbol_to_compare()
+            && card.symbol_to_compare() == self.symbol_to_compare()
             && *card.number.folded() == self.number
             && card.birthdate == self.birthdate
             && (self.branch.is_none() || card.branch.is_none() || card.branch == self.branch)
@@ -41,12 +41,7 @@ impl CardQuery {
     /// The symbol as it takes part in finding a registration: none for insurers without symbols.
     #[must_use]
     pub fn symbol_to_compare(&self) -> Folded {
-        match self.insurer.scheme() {
-            Scheme::LateStageElderly | Scheme::MedicalAid => Folded::EMPTY,
-            Scheme::NationalHealthInsurance | Scheme::EmployeesInsurance | Scheme::Other => {
-                self.symbol
-            }
-        }
+        self.insurer.symbol_to_compare(self.symbol)
     }
 
     /// The query that finds this registration, as its own card states it.
