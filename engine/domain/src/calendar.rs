@@ -40,11 +40,7 @@ impl Day {
         }
         // Counting from March puts the leap day at the end of the year: the month lengths become
         // the regular pattern (153 m + 2) / 5.
-        let (y, m) = if month > 2 {
-            (year, month - 3)
-        } else {
-            (year - 1, month + 9)
-        };
+        let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
         let from_march_0000 = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
         Ok(Self(from_march_0000 - EPOCH_FROM_MARCH_0000))
     }
@@ -72,11 +68,7 @@ impl Day {
     /// The day with this number since 1868-01-01, `None` beyond [`Day::MAX`].
     #[must_use]
     pub const fn from_number(number: u32) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// Year, month and day of month.
@@ -178,10 +170,7 @@ impl Timestamp {
         let local = seconds.saturating_add(JST_OFFSET_SECONDS);
         let days = u32::try_from(local / SECONDS_PER_DAY).unwrap_or(u32::MAX);
         let day = Day::from_number(days.saturating_add(UNIX_EPOCH)).unwrap_or(Day::MAX);
-        Self {
-            day,
-            second: (local % SECONDS_PER_DAY) as u32,
-        }
+        Self { day, second: (local % SECONDS_PER_DAY) as u32 }
     }
 
     /// The calendar day in Japan.
@@ -330,10 +319,7 @@ mod tests {
         assert!(!period.covers(day("20251001")));
         let undone = Period::new(day("20250401"), Some(day("20250401"))).unwrap();
         assert!(!undone.covers(day("20250401")));
-        assert_eq!(
-            Period::new(day("20250401"), Some(day("20250331"))),
-            Err(PeriodError)
-        );
+        assert_eq!(Period::new(day("20250401"), Some(day("20250331"))), Err(PeriodError));
     }
 
     #[test]

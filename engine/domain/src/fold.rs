@@ -20,10 +20,7 @@ pub struct Folded {
 
 impl Folded {
     /// Nothing at all: what a missing symbol folds to.
-    pub const EMPTY: Self = Self {
-        bytes: [0; FOLDED_BYTES_MAX],
-        len: 0,
-    };
+    pub const EMPTY: Self = Self { bytes: [0; FOLDED_BYTES_MAX], len: 0 };
 
     /// Folds a text.
     ///
@@ -38,7 +35,8 @@ impl Folded {
                 folded.push(char::from(byte))?;
             }
         } else {
-            for c in text.nfkc() {
+            // Hyphens go before composing too, else a mark behind one would join the letter before.
+            for c in text.chars().filter(|c| !is_ignored(*c)).nfkc() {
                 folded.push(c)?;
             }
         }
@@ -61,7 +59,7 @@ impl Folded {
         if c.is_control() {
             return Err(ValueError::Character);
         }
-        if c == ' ' || c == '\u{3000}' || is_hyphen(c) {
+        if is_ignored(c) {
             return Ok(());
         }
         if self.as_bytes() == b"0" {
@@ -70,15 +68,13 @@ impl Folded {
         }
         let mut buffer = [0; 4];
         let encoded = c.to_ascii_uppercase().encode_utf8(&mut buffer).as_bytes();
-        let start = usize::from(self.len);
-        let end = start + encoded.len();
-        let Some(slot) = self.bytes.get_mut(start..end) else {
-            return Err(ValueError::TooLong {
-                max: FOLDED_BYTES_MAX,
-            });
-        };
-        slot.copy_from_slice(encoded);
-        self.len += encoded.len() as u8;
+        for byte in encoded {
+            let Some(slot) = self.bytes.get_mut(usize::from(self.len)) else {
+                return Err(ValueError::TooLong { max: FOLDED_BYTES_MAX });
+            };
+            *slot = *byte;
+            self.len += 1;
+        }
         Ok(())
     }
 }
@@ -89,11 +85,12 @@ impl std::fmt::Debug for Folded {
     }
 }
 
-/// Every character that people and programs type for a hyphen, the long-vowel mark among them.
-const fn is_hyphen(c: char) -> bool {
+/// Spaces, and every character that people and programs type for a hyphen, the long-vowel mark
+/// among them.
+const fn is_ignored(c: char) -> bool {
     matches!(
         c,
-        '-' | '\u{00AD}' | '\u{2010}'
+        ' ' | '\u{3000}' | '-' | '\u{00AD}' | '\u{2010}'
             ..='\u{2015}'
                 | '\u{2043}'
                 | '\u{2212}'
@@ -115,11 +112,7 @@ mod tests {
     #[test]
     fn spellings_of_one_number_fold_together() {
         let check = |text: &str, folded: &str| {
-            assert_eq!(
-                Folded::new(text).unwrap().as_bytes(),
-                folded.as_bytes(),
-                "{text}"
-            );
+            assert_eq!(Folded::new(text).unwrap().as_bytes(), folded.as_bytes(), "{text}");
         };
         check("12-34", "1234");
         check("１２－３４", "1234");
@@ -144,18 +137,10 @@ mod tests {
         assert_eq!(Folded::new("12\u{0}34"), Err(ValueError::Character));
         assert_eq!(Folded::new("12\n"), Err(ValueError::Character));
         let monster = "九".repeat(1_000_000);
-        assert_eq!(
-            Folded::new(&monster),
-            Err(ValueError::TooLong {
-                max: FOLDED_BYTES_MAX
-            })
-        );
+        assert_eq!(Folded::new(&monster), Err(ValueError::TooLong { max: FOLDED_BYTES_MAX }));
         // One character that unfolds to eighteen must not slip past the bound.
         let ligatures = "\u{FDFA}".repeat(4);
-        assert!(matches!(
-            Folded::new(&ligatures),
-            Err(ValueError::TooLong { .. }) | Ok(_)
-        ));
+        assert!(matches!(Folded::new(&ligatures), Err(ValueError::TooLong { .. }) | Ok(_)));
     }
 
     proptest! {

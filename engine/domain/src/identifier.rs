@@ -84,11 +84,7 @@ impl InsurerNumber {
 impl fmt::Display for InsurerNumber {
     /// Six digits for 国保, eight for all others: the form on the card.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 1_000_000 {
-            write!(f, "{:06}", self.0)
-        } else {
-            write!(f, "{:08}", self.0)
-        }
+        if self.0 < 1_000_000 { write!(f, "{:06}", self.0) } else { write!(f, "{:08}", self.0) }
     }
 }
 
@@ -161,10 +157,8 @@ impl MedicalInstitutionCode {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ValueError::NotDigits);
         }
-        let digits = text
-            .as_bytes()
-            .try_into()
-            .map_err(|_| ValueError::Length { expected: "10" })?;
+        let digits =
+            text.as_bytes().try_into().map_err(|_| ValueError::Length { expected: "10" })?;
         Ok(Self(digits))
     }
 
@@ -219,11 +213,7 @@ impl InsuredBranchNumber {
     /// The branch number with this value, `None` above 99.
     #[must_use]
     pub const fn from_number(number: u8) -> Option<Self> {
-        if number < 100 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number < 100 { Some(Self(number)) } else { None }
     }
 
     /// The value, 0 to 99.
@@ -253,11 +243,7 @@ impl PersonId {
     /// The person with this number, `None` for zero and above [`PersonId::MAX`].
     #[must_use]
     pub const fn from_number(number: u64) -> Option<Self> {
-        if number > 0 && number <= Self::MAX {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number > 0 && number <= Self::MAX { Some(Self(number)) } else { None }
     }
 
     /// Parses one to fifteen digits.
@@ -271,10 +257,7 @@ impl PersonId {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ValueError::NotDigits);
         }
-        text.parse()
-            .ok()
-            .and_then(Self::from_number)
-            .ok_or(ValueError::Missing)
+        text.parse().ok().and_then(Self::from_number).ok_or(ValueError::Missing)
     }
 
     /// The number: the form that keys and records keep.
@@ -311,28 +294,20 @@ impl<'a> CardText<'a> {
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
         if text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
-            return Err(ValueError::TooLong {
-                max: CARD_TEXT_CHARS_MAX,
-            });
+            return Err(ValueError::TooLong { max: CARD_TEXT_CHARS_MAX });
         }
         let folded = Folded::new(&text)?;
         if folded.is_empty() {
             return Err(ValueError::Missing);
         }
-        Ok(Self {
-            text: Personal::new(text),
-            folded,
-        })
+        Ok(Self { text: Personal::new(text), folded })
     }
 
     /// The same text, owned.
     #[must_use]
     pub fn into_owned(self) -> CardText<'static> {
         let text = Personal::new(Cow::Owned(self.text.into_exposed().into_owned()));
-        CardText {
-            text,
-            folded: self.folded,
-        }
+        CardText { text, folded: self.folded }
     }
 
     /// The card's own spelling.
@@ -375,11 +350,7 @@ impl PostNumber {
     /// The postal code with this value, `None` above 9,999,999.
     #[must_use]
     pub const fn from_number(number: u32) -> Option<Self> {
-        if number < 10_000_000 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number < 10_000_000 { Some(Self(number)) } else { None }
     }
 
     /// The seven digits as a number.
@@ -402,9 +373,9 @@ mod tests {
 
     #[test]
     fn known_insurer_numbers_have_the_right_check_digit() {
-        for text in [
-            "33120015", "01040013", "39131206", "138131", "  138131", "00138131", "06139836",
-        ] {
+        for text in
+            ["33120015", "01040013", "39131206", "138131", "  138131", "00138131", "06139836"]
+        {
             assert!(InsurerNumber::parse(text).is_ok(), "{text}");
         }
         assert_eq!(check_digit(11_011_371), 9); // 医療機関コード 0110113719
@@ -432,34 +403,16 @@ mod tests {
         let kyokai = InsurerNumber::parse("01040013").unwrap();
         assert_eq!(&kyokai.to_padded(), b"01040013");
         assert_eq!(kyokai.scheme(), Scheme::EmployeesInsurance);
-        assert_eq!(
-            InsurerNumber::parse("39131206").unwrap().scheme(),
-            Scheme::LateStageElderly
-        );
+        assert_eq!(InsurerNumber::parse("39131206").unwrap().scheme(), Scheme::LateStageElderly);
     }
 
     #[test]
     fn a_missing_branch_is_not_branch_zero() {
-        assert_eq!(
-            InsuredBranchNumber::parse(""),
-            Err(ValueError::Length { expected: "2" })
-        );
-        assert_eq!(
-            InsuredBranchNumber::parse("00").map(InsuredBranchNumber::number),
-            Ok(0)
-        );
-        assert_eq!(
-            InsuredBranchNumber::parse("０３").map(InsuredBranchNumber::number),
-            Ok(3)
-        );
-        assert_eq!(
-            InsuredBranchNumber::parse("3").map(InsuredBranchNumber::to_digits),
-            Ok(*b"03")
-        );
-        assert_eq!(
-            InsuredBranchNumber::parse("100"),
-            Err(ValueError::Length { expected: "2" })
-        );
+        assert_eq!(InsuredBranchNumber::parse(""), Err(ValueError::Length { expected: "2" }));
+        assert_eq!(InsuredBranchNumber::parse("00").map(InsuredBranchNumber::number), Ok(0));
+        assert_eq!(InsuredBranchNumber::parse("０３").map(InsuredBranchNumber::number), Ok(3));
+        assert_eq!(InsuredBranchNumber::parse("3").map(InsuredBranchNumber::to_digits), Ok(*b"03"));
+        assert_eq!(InsuredBranchNumber::parse("100"), Err(ValueError::Length { expected: "2" }));
         assert_eq!(InsuredBranchNumber::parse("1a"), Err(ValueError::NotDigits));
     }
 
@@ -467,23 +420,14 @@ mod tests {
     fn a_card_text_needs_something_to_compare() {
         assert_eq!(CardText::new(""), Err(ValueError::Missing));
         assert_eq!(CardText::new(" - "), Err(ValueError::Missing));
-        assert_eq!(
-            CardText::new("あ".repeat(21)),
-            Err(ValueError::TooLong { max: 20 })
-        );
+        assert_eq!(CardText::new("あ".repeat(21)), Err(ValueError::TooLong { max: 20 }));
         assert!(CardText::new("あ".repeat(20)).is_ok());
     }
 
     #[test]
     fn post_numbers_keep_their_hyphen() {
-        assert_eq!(
-            PostNumber::parse("012-3456").unwrap().to_string(),
-            "012-3456"
-        );
-        assert_eq!(
-            PostNumber::parse("0123456").unwrap().to_string(),
-            "012-3456"
-        );
+        assert_eq!(PostNumber::parse("012-3456").unwrap().to_string(), "012-3456");
+        assert_eq!(PostNumber::parse("0123456").unwrap().to_string(), "012-3456");
         assert!(PostNumber::parse("01-23456").is_err());
         assert!(PostNumber::parse("0123４56").is_err());
     }

@@ -30,9 +30,7 @@ impl CardFace<'_> {
     /// The folded symbol; empty when the card has none.
     #[must_use]
     pub fn folded_symbol(&self) -> Folded {
-        self.symbol
-            .as_ref()
-            .map_or(Folded::EMPTY, |symbol| *symbol.folded())
+        self.symbol.as_ref().map_or(Folded::EMPTY, |symbol| *symbol.folded())
     }
 
     /// The symbol as it takes part in finding a registration; see
@@ -104,21 +102,9 @@ impl CardFace<'_> {
     /// The card with its texts owned, free of what it was read from.
     #[must_use]
     pub fn into_owned(self) -> CardFace<'static> {
-        let Self {
-            insurer,
-            symbol,
-            number,
-            branch,
-            birthdate,
-        } = self;
+        let Self { insurer, symbol, number, branch, birthdate } = self;
         let symbol = symbol.map(CardText::into_owned);
-        CardFace {
-            insurer,
-            symbol,
-            number: number.into_owned(),
-            branch,
-            birthdate,
-        }
+        CardFace { insurer, symbol, number: number.into_owned(), branch, birthdate }
     }
 }
 
@@ -169,10 +155,7 @@ impl Registration<'_> {
 
 /// One line of an insurer's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every line is a registration"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every line is a registration")]
 pub enum MemberChange<'a> {
     /// Registers a membership, or replaces the one with the same identity.
     Put(Registration<'a>),
@@ -193,15 +176,9 @@ impl MemberChange<'_> {
     pub fn into_owned(self) -> MemberChange<'static> {
         match self {
             Self::Put(registration) => MemberChange::Put(registration.into_owned()),
-            Self::Withdraw {
-                person,
-                card,
-                qualified,
-            } => MemberChange::Withdraw {
-                person,
-                card: card.into_owned(),
-                qualified,
-            },
+            Self::Withdraw { person, card, qualified } => {
+                MemberChange::Withdraw { person, card: card.into_owned(), qualified }
+            }
         }
     }
 }

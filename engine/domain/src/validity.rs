@@ -50,10 +50,7 @@ impl CardQuery {
         let card = &registration.card;
         Self {
             insurer: card.insurer,
-            symbol: card
-                .symbol
-                .as_ref()
-                .map_or(Folded::EMPTY, |s: &CardText<'_>| *s.folded()),
+            symbol: card.symbol.as_ref().map_or(Folded::EMPTY, |s: &CardText<'_>| *s.folded()),
             number: *card.number.folded(),
             branch: card.branch,
             birthdate: card.birthdate,
@@ -118,11 +115,7 @@ pub fn decide<'r, 'a>(
     if insurer.is_none() {
         return Outcome::UnknownInsurer;
     }
-    let matching = || {
-        candidates
-            .iter()
-            .filter(|registration| query.matches(registration))
-    };
+    let matching = || candidates.iter().filter(|registration| query.matches(registration));
     let covering = || matching().filter(|registration| registration.period.covers(on));
 
     let asked = match sole_person(covering()) {
@@ -235,22 +228,9 @@ pub fn disclose<'r, 'a>(
         LimitApplicationCertificateRelatedConsFlg::Given => is_valid,
         LimitApplicationCertificateRelatedConsFlg::NotGiven => false,
     };
-    let limit = || {
-        registration
-            .limit_application
-            .iter()
-            .find(|c| c.valid.covers(on))
-    };
-    let elderly = || {
-        registration
-            .elderly_recipient
-            .iter()
-            .find(|c| c.valid.covers(on))
-    };
-    let tickets = registration
-        .medical_tickets
-        .iter()
-        .filter(|t| is_valid && t.valid.covers(on));
+    let limit = || registration.limit_application.iter().find(|c| c.valid.covers(on));
+    let elderly = || registration.elderly_recipient.iter().find(|c| c.valid.covers(on));
+    let tickets = registration.medical_tickets.iter().filter(|t| is_valid && t.valid.covers(on));
     Some(Disclosure {
         registration,
         is_preschool: is_valid && is_preschool(registration.card.birthdate, on),
@@ -267,10 +247,6 @@ pub fn disclose<'r, 'a>(
 pub fn is_preschool(birthdate: Day, on: Day) -> bool {
     let (year, month, day) = birthdate.ymd();
     let starts_a_year_earlier = month < 4 || (month == 4 && day == 1);
-    let school_year = if starts_a_year_earlier {
-        year + 6
-    } else {
-        year + 7
-    };
+    let school_year = if starts_a_year_earlier { year + 6 } else { year + 7 };
     birthdate <= on && Day::new(school_year, 4, 1).is_ok_and(|school| on < school)
 }

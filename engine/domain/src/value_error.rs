@@ -100,10 +100,7 @@ impl ValueError {
             Self::NotText => "文字列で指定してください。".to_owned(),
             Self::NotDigits => "半角数字だけで指定してください。".to_owned(),
             Self::Length { expected } => {
-                format!(
-                    "{}文字で指定してください。",
-                    expected.replace(" or ", "または")
-                )
+                format!("{}文字で指定してください。", expected.replace(" or ", "または"))
             }
             Self::TooLong { max } => format!("{max}文字以内で指定してください。"),
             Self::CheckDigit => {
