@@ -35,8 +35,8 @@ impl Folded {
                 folded.push(char::from(byte))?;
             }
         } else {
-            // Hyphens go before composing too, else a mark behind one would join the letter before.
-            for c in text.chars().filter(|c| !is_ignored(*c)).nfkc() {
+            // Composing again after the gaps closed: a mark behind a dropped space joins its letter.
+            for c in text.nfkc().filter(|c| !is_ignored(*c)).nfc() {
                 folded.push(c)?;
             }
         }
@@ -88,20 +88,9 @@ impl std::fmt::Debug for Folded {
 /// Spaces, and every character that people and programs type for a hyphen, the long-vowel mark
 /// among them.
 const fn is_ignored(c: char) -> bool {
-    matches!(
-        c,
-        ' ' | '\u{3000}' | '-' | '\u{00AD}' | '\u{2010}'
-            ..='\u{2015}'
-                | '\u{2043}'
-                | '\u{2212}'
-                | '\u{2500}'
-                | '\u{2501}'
-                | '\u{30FC}'
-                | '\u{FE58}'
-                | '\u{FE63}'
-                | '\u{FF0D}'
-                | '\u{FF70}'
-    )
+    matches!(c, ' ' | '-' | '\u{3000}' | '\u{00AD}' | '\u{2043}' | '\u{2212}' | '\u{30FC}')
+        || matches!(c, '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{FF70}')
+        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2500}'..='\u{2501}')
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The rules as tables: each row names its source in the interface notes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use shikaku_domain::*;
 use std::borrow::Cow;
 
