@@ -1,0 +1,20 @@
+//! Stored records and their hand-written, exhaustive conversion from and to domain types.
+//!
+//! Decoding trusts nothing: bytes from a disk may be anything. It never panics, and it allocates no
+//! more than a fixed bound.
+
+mod body;
+mod codes;
+mod parts;
+mod slot;
+mod small;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use body::encode_body;
+pub use slot::REGISTRATIONS_MAX;
+pub(crate) use slot::{ENTRY_BYTES_MAX, Slot, decode_slots, encode_entry, with_registrations};
+pub(crate) use small::{
+    Membership, decode_insurer, decode_person, decode_progress, encode_insurer, encode_person,
+    encode_progress,
+};

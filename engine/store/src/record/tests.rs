@@ -1,0 +1,127 @@
+use super::*;
+use crate::testing;
+use proptest::prelude::*;
+use shikaku_domain::{Day, MemberChange, Registration};
+
+fn slot_of(registration: &Registration<'_>) -> Slot<'static> {
+    Slot {
+        person: registration.person,
+        branch: registration.card.branch,
+        period: registration.period,
+        elsewhere: registration.elsewhere.clone(),
+        body: encode_body(registration).into(),
+    }
+}
+
+fn encode(registrations: &[Registration<'_>]) -> Vec<u8> {
+    encode_entry(&registrations.iter().map(slot_of).collect::<Vec<_>>())
+}
+
+fn check_round_trip(registrations: &[Registration<'_>]) {
+    let card = &registrations[0].card;
+    let entry = encode(registrations);
+    with_registrations(&entry, card.insurer, card.birthdate, |decoded| {
+        assert_eq!(decoded, registrations);
+    })
+    .unwrap();
+}
+
+/// The two registrations in `testdata/v1/entry.bin`.
+fn old_registrations() -> [Registration<'static>; 2] {
+    [testing::registration(1), testing::full_registration()]
+}
+
+#[test]
+fn records_of_version_1_stay_readable_and_their_bytes_are_frozen() {
+    let entry = include_bytes!("../../testdata/v1/entry.bin");
+    let old = old_registrations();
+    let card = &old[0].card;
+    with_registrations(entry, card.insurer, card.birthdate, |decoded| {
+        assert_eq!(decoded, old);
+    })
+    .unwrap();
+    assert_eq!(encode(&old), entry);
+
+    let person = include_bytes!("../../testdata/v1/person.bin");
+    let memberships = old.map(|registration| Membership {
+        card: crate::CardKey::of_card(&registration.card),
+        branch: registration.card.branch,
+        period: registration.period,
+    });
+    assert_eq!(decode_person(person).unwrap(), memberships);
+    assert_eq!(encode_person(&memberships), person);
+}
+
+#[test]
+fn small_records_round_trip() {
+    let insurer = testing::insurer("01040013");
+    let key = insurer.number.number().to_be_bytes();
+    assert_eq!(decode_insurer(&key, &encode_insurer(&insurer)), Ok(insurer));
+    let progress = crate::FileProgress {
+        lines: 1,
+        complete: true,
+        rejected: 2,
+        added: 3,
+        changed: 4,
+        unchanged: 5,
+        withdrawn: 6,
+        not_found: 7,
+        gaps: 8,
+        overlaps: u64::MAX,
+    };
+    assert_eq!(decode_progress(&encode_progress(&progress)), Ok(progress));
+}
+
+#[test]
+fn a_usual_entry_is_compact() {
+    assert!(encode(&[testing::registration(1)]).len() < 160);
+}
+
+#[test]
+fn an_entry_from_a_later_version_is_refused_not_misread() {
+    let mut entry = encode(&old_registrations());
+    entry[0] = 2;
+    assert_eq!(decode_slots(&entry).err(), Some("unknown format version"));
+}
+
+#[test]
+fn a_cut_entry_is_refused_at_every_length() {
+    let registrations = old_registrations();
+    let card = &registrations[0].card;
+    let entry = encode(&registrations);
+    for length in 0..entry.len() {
+        let read = with_registrations(&entry[..length], card.insurer, card.birthdate, |_| ());
+        assert!(read.is_err(), "{length}");
+    }
+    let longer = [entry, vec![0]].concat();
+    assert!(with_registrations(&longer, card.insurer, card.birthdate, |_| ()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn registrations_round_trip(change in testing::change(), text in "\\PC{0,40}", yen in any::<u32>()) {
+        let MemberChange::Put(mut registration) = change else { return Ok(()); };
+        registration.name = shikaku_domain::Personal::new(text.into());
+        let mut full = testing::full_registration();
+        full.card = registration.card.clone();
+        full.specific_diseases[0].self_pay_yen = yen;
+        check_round_trip(&[registration, full]);
+    }
+
+    #[test]
+    fn any_bytes_are_safe_to_decode(bytes in proptest::collection::vec(any::<u8>(), 0..300), flip in any::<(usize, u8)>()) {
+        let old = old_registrations();
+        let card = &old[0].card;
+        let mut damaged = encode(&old);
+        let at = flip.0 % damaged.len();
+        damaged[at] ^= flip.1;
+        let mut versioned = bytes.clone();
+        versioned.insert(0, 1);
+        for record in [&bytes, &versioned, &damaged] {
+            let _ = with_registrations(record, card.insurer, Day::MIN, |_| ());
+            let _ = decode_person(record);
+            let _ = decode_insurer(&[0, 0x0f, 0xde, 0x9d], record);
+            let _ = decode_progress(record);
+        }
+    }
+}
