@@ -1,1 +1,19 @@
-//! The eligibility engine: HTTP, actors, configuration and operation.
+//! The eligibility engine: HTTP, actors, configuration and operation around the rules of
+//! `shikaku_domain` and the index of `shikaku_store`.
+//!
+//! [`serve::serve`] is the way in: it starts the parts in order and stops them in order.
+
+pub mod account;
+pub mod actors;
+pub mod ca;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod identity;
+pub mod intake;
+pub mod load;
+pub mod metrics;
+mod private_file;
+pub mod problem;
+pub mod serve;
+pub mod tls;

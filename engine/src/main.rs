@@ -1,2 +1,103 @@
-//! Entry point.
-fn main() {}
+//! `shikaku`: the eligibility engine and its tools.
+
+use clap::{Parser, Subcommand};
+use shikaku_engine::clock::SystemClock;
+use shikaku_engine::config::{Config, LogFormat};
+use shikaku_engine::{account, ca, http, load, serve};
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// National online health-insurance eligibility (オンライン資格確認).
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// Configuration file; SHIKAKU_SECTION__KEY in the environment overrides it.
+    #[arg(long, default_value = "shikaku.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the engine until SIGTERM or Ctrl-C. SIGHUP reads certificates and accounts again.
+    Serve(ConfigFile),
+    /// Load insurers' files: into the store here, or through a running engine.
+    Load(load::LoadArgs),
+    /// Make shards again from the change log.
+    Rebuild(load::RebuildArgs),
+    /// Read everything in the store and say what is damaged.
+    Verify(load::VerifyArgs),
+    /// A small certification authority for demonstrations and test benches.
+    Ca(ca::CaArgs),
+    /// Accounts of the OQS JSON interface.
+    Account(account::AccountArgs),
+    /// Check a configuration and the files it names; opens no port.
+    CheckConfig(ConfigFile),
+    /// Print the configuration in force, with defaults and overrides.
+    PrintConfig(ConfigFile),
+    /// Print the OpenAPI 3.1 description of /v1.
+    PrintOpenapi,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the command's error is for its user")]
+            {
+                eprintln!("shikaku: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Serve(file) => {
+            let config = read(&file)?;
+            start_log(&config);
+            actix_rt::System::new().block_on(serve::serve(config))?;
+        }
+        Command::Load(args) => load::load(&args)?,
+        Command::Rebuild(args) => load::rebuild(&args)?,
+        Command::Verify(args) => load::verify(&args)?,
+        Command::Ca(args) => ca::run(&args, &SystemClock, &mut io::stdout())?,
+        Command::Account(args) => {
+            account::run(&args, &mut io::stdin().lock(), &mut io::stdout())?;
+        }
+        Command::CheckConfig(file) => {
+            read(&file)?.check_files()?;
+            print("The configuration is good. 設定は正しく読み込めます。");
+        }
+        Command::PrintConfig(file) => print(&read(&file)?.to_toml()),
+        Command::PrintOpenapi => print(&http::openapi_json()),
+    }
+    Ok(())
+}
+
+fn read(file: &ConfigFile) -> Result<Config, Box<dyn Error>> {
+    Ok(Config::load(&file.config, std::env::vars())?)
+}
+
+fn start_log(config: &Config) {
+    // INVARIANT: `Config::load` has checked the filter.
+    let filter = tracing_subscriber::EnvFilter::new(&config.log.filter);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
+        LogFormat::Text => log.init(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's result is for its user")]
+fn print(text: &str) {
+    println!("{text}");
+}

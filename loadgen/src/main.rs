@@ -22,11 +22,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Population(args) => population::execute(&args),
+        Command::Population(args) => population::execute(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the command's error is for its user")]
             {

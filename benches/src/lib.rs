@@ -1,1 +1,0 @@
-//! Benchmarks: criterion suites and comparisons in one run.

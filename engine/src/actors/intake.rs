@@ -1,0 +1,174 @@
+//! The intake: one actor, on its own thread, owns the change log's writer and loads insurers'
+//! files one after the other.
+
+use crate::actors::shard::ShardHandles;
+use crate::intake::{self, Desk, IntakeError, LoadOptions, LoadSummary};
+use crate::metrics::Metrics;
+use crate::problem::EngineError;
+use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
+use shikaku_store::{FileId, LocalLog, Position, Reader, Writer};
+use shikaku_wire::members::RejectWriter;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What the actor owns and shares with its handle.
+struct State {
+    writer: Mutex<Writer<LocalLog>>,
+    shards: Arc<ShardHandles>,
+    reader: Reader,
+    metrics: Arc<Metrics>,
+    stop: AtomicBool,
+}
+
+/// The actor. The mutex around the writer is never contended: it lets the actor be rebuilt.
+pub struct Intake {
+    state: Arc<State>,
+}
+
+impl Actor for Intake {
+    type Context = SyncContext<Self>;
+}
+
+/// Load a file that lies on disk.
+struct LoadFile {
+    path: PathBuf,
+    id: FileId,
+    options: LoadOptions,
+    rejects: PathBuf,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Message for LoadFile {
+    type Result = Result<LoadSummary, EngineError>;
+}
+
+impl Handler<LoadFile> for Intake {
+    type Result = Result<LoadSummary, EngineError>;
+
+    fn handle(&mut self, file: LoadFile, _: &mut Self::Context) -> Self::Result {
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.state.load(&file))).unwrap_or_else(|_| {
+                self.state.metrics.panicked("intake");
+                Err(EngineError::Fault)
+            });
+        self.state.metrics.intake_file(if result.is_ok() { "complete" } else { "failed" });
+        result
+    }
+}
+
+impl State {
+    fn load(&self, file: &LoadFile) -> Result<LoadSummary, EngineError> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(EngineError::Stopping);
+        }
+        let source = BufReader::new(File::open(&file.path).map_err(EngineError::Upload)?);
+        let rejects = File::create(&file.rejects).map_err(IntakeError::Rejects)?;
+        let rejects = RejectWriter::new(BufWriter::new(rejects)).map_err(IntakeError::Rejects)?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = Desk {
+            writer: &mut writer,
+            shards: self.shards.as_ref(),
+            reader: &self.reader,
+            stop: &self.stop,
+        };
+        let loaded = intake::load(source, file.id, file.options, &mut desk, rejects, &mut |_| {})?;
+        self.count(&loaded);
+        Ok(loaded)
+    }
+
+    fn count(&self, summary: &LoadSummary) {
+        if summary.repeated {
+            return;
+        }
+        let progress = &summary.progress;
+        for (result, lines) in [
+            ("added", progress.added),
+            ("changed", progress.changed),
+            ("unchanged", progress.unchanged),
+            ("withdrawn", progress.withdrawn),
+            ("not_found", progress.not_found),
+            ("rejected", progress.rejected),
+        ] {
+            self.metrics.intake_lines(result, lines);
+        }
+    }
+}
+
+/// How the HTTP handlers reach the intake.
+#[derive(Clone)]
+pub struct IntakeHandle {
+    actor: Addr<Intake>,
+    state: Arc<State>,
+    permits: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl IntakeHandle {
+    /// Starts the intake. At most `limit` files wait or are loaded at a time.
+    #[must_use]
+    pub fn start(
+        writer: Writer<LocalLog>,
+        shards: Arc<ShardHandles>,
+        reader: Reader,
+        metrics: Arc<Metrics>,
+        limit: usize,
+    ) -> Self {
+        let writer = Mutex::new(writer);
+        let state =
+            Arc::new(State { writer, shards, reader, metrics, stop: AtomicBool::new(false) });
+        let owned = Arc::clone(&state);
+        let actor = SyncArbiter::start(1, move || Intake { state: Arc::clone(&owned) });
+        Self { actor, state, permits: Arc::new(Semaphore::new(limit)), limit }
+    }
+
+    /// A place in the queue; taken before an upload is received.
+    ///
+    /// # Errors
+    /// [`EngineError::UploadsBusy`] when every place is taken.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        let busy = |_| EngineError::UploadsBusy { limit: self.limit };
+        Arc::clone(&self.permits).try_acquire_owned().map_err(busy)
+    }
+
+    /// Loads a file; its rejected lines go to `rejects`. Loading goes on if the asker leaves.
+    ///
+    /// # Errors
+    /// What [`intake::load`] gives, [`EngineError::Stopping`] during a stop.
+    pub async fn load(
+        &self,
+        path: PathBuf,
+        id: FileId,
+        options: LoadOptions,
+        rejects: PathBuf,
+        place: OwnedSemaphorePermit,
+    ) -> Result<LoadSummary, EngineError> {
+        let file = LoadFile { path, id, options, rejects, _permit: place };
+        self.actor.send(file).await.unwrap_or(Err(EngineError::Stopping))
+    }
+
+    /// The last position in the log, unless a load is under way: then `None`.
+    #[must_use]
+    pub fn head(&self) -> Option<Position> {
+        self.state.writer.try_lock().ok().map(|writer| writer.head())
+    }
+
+    /// Whether the actor's thread is alive.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.actor.connected()
+    }
+
+    /// Ends the load under way after its current batch, and returns when it has ended or after
+    /// `grace`. Says whether it ended in time.
+    pub async fn stopped(&self, grace: Duration) -> bool {
+        self.state.stop.store(true, Ordering::SeqCst);
+        let all = u32::try_from(self.limit).unwrap_or(u32::MAX);
+        tokio::time::timeout(grace, self.permits.acquire_many(all)).await.is_ok()
+    }
+}

@@ -1,0 +1,35 @@
+//! The description of `/v1` as OpenAPI 3.1, and a page to read and try it, served from the binary.
+
+use super::{eligibility, members};
+use actix_web::web::ServiceConfig;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Shikaku 資格",
+        description = "オンライン資格確認 / online eligibility confirmation. Every caller presents a \
+            client certificate (mTLS); it says which facility, insurer or operator is calling. \
+            Errors are problem+json (RFC 9457) with a stable `code` and sentences in Japanese and \
+            English. All data in a demonstration are synthetic.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(eligibility::lookup, members::upload, members::rejects),
+    tags(
+        (name = "facilities", description = "医療機関・薬局"),
+        (name = "insurers", description = "保険者"),
+    )
+)]
+struct Description;
+
+/// The description as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    Description::openapi().to_pretty_json().unwrap_or_default()
+}
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    let page = SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", Description::openapi());
+    config.service(page);
+}

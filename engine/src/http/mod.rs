@@ -1,0 +1,63 @@
+//! The HTTP face of the engine. Handlers translate and nothing else: who asks comes from the
+//! client certificate, what is asked from `shikaku_wire`, the answer from the eligibility actor.
+
+mod docs;
+mod eligibility;
+pub mod health;
+mod members;
+mod oqs;
+mod peer;
+mod respond;
+
+pub use docs::openapi_json;
+pub use members::{LoadReport, Uploads};
+pub use peer::remember_peer;
+
+use crate::account::{Accounts, TokenKey};
+use crate::actors::eligibility::EligibilityHandle;
+use crate::actors::intake::IntakeHandle;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::tls::TlsReloader;
+use actix_web::web::{self, ServiceConfig};
+use std::sync::Arc;
+
+/// Most bytes of a lookup's body. The largest real one is about 1 KiB.
+const LOOKUP_BYTES_MAX: usize = shikaku_wire::encoding::REQUEST_BYTES_MAX;
+
+/// What all workers share.
+pub struct Shared {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Knows which client certificates are still good.
+    pub tls: Arc<TlsReloader>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Accounts of the OQS JSON interface; read again on SIGHUP.
+    pub accounts: Accounts,
+    /// Signs and checks tokens.
+    pub token_key: TokenKey,
+    /// Loads insurers' files.
+    pub intake: IntakeHandle,
+    /// Where uploads and rejects lie.
+    pub uploads: Uploads,
+}
+
+/// What one worker's handlers work with.
+#[derive(Clone)]
+pub struct Worker {
+    /// The worker's own actor.
+    pub eligibility: EligibilityHandle,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+}
+
+/// Every address of the TLS listener.
+pub fn routes(config: &mut ServiceConfig) {
+    config.app_data(web::PayloadConfig::new(LOOKUP_BYTES_MAX));
+    oqs::routes(config);
+    eligibility::routes(config);
+    members::routes(config);
+    docs::routes(config);
+    config.default_service(web::to(respond::no_such_address));
+}

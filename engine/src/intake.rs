@@ -1,0 +1,400 @@
+//! Loading an insurer's file: line by line into the store, in batches, each of which is durable
+//! with the place it reached. A load that was cut off goes on behind the last durable line; a file
+//! that was loaded already changes nothing.
+
+use shikaku_domain::{InsurerNumber, MemberChange, Registration};
+use shikaku_store::{
+    ApplyChanges, BATCH_CHANGES_MAX, Batch, FileId, FileProgress, LocalLog, OperationId, Reader,
+    StoreError, Writer,
+};
+use shikaku_wire::members::{
+    Content, FileError, FileKind, MemberFile, Problem, Reject, RejectWriter,
+};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{Read, Write};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use thiserror::Error;
+
+/// What the file is to the insurer's members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// 差分: the lines are changes; everyone else stays as is.
+    Delta,
+    /// 全件: the lines are all members; whoever is missing is withdrawn.
+    Full,
+}
+
+impl Mode {
+    /// `delta` or `full`: the parameter's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delta => "delta",
+            Self::Full => "full",
+        }
+    }
+
+    /// The mode with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Delta, Self::Full].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
+/// How to load a file.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Changes or everyone.
+    pub mode: Mode,
+    /// The insurer the sender may speak for; `None` for an operator, who may load all.
+    pub insurer: Option<InsurerNumber>,
+    /// Most members that a full replacement may remove, in percent of those before.
+    pub removal_percent_max: u8,
+}
+
+/// Why a file was not loaded as a whole.
+#[derive(Debug, Error)]
+pub enum IntakeError {
+    /// The file as such cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store cannot take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The reject file cannot be written.
+    #[error("the reject file cannot be written: {0}")]
+    Rejects(std::io::Error),
+    /// The engine is stopping. What was loaded stays; send the file again to go on.
+    #[error("stopped at line {line}: load the same file again and it goes on from there")]
+    Interrupted {
+        /// The last line that is in.
+        line: u64,
+    },
+    /// A full replacement must name one insurer.
+    #[error("a full replacement must contain lines of one insurer only, and at least one")]
+    FullNeedsOneInsurer,
+    /// An insurer master was sent as a full replacement, or by an insurer.
+    #[error("a list of insurers is loaded by an operator, as a delta")]
+    MasterNotHere,
+}
+
+impl IntakeError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Rejects(_) => "SHK-INT-001",
+            Self::Interrupted { .. } => "SHK-INT-002",
+            Self::FullNeedsOneInsurer => "SHK-INT-003",
+            Self::MasterNotHere => "SHK-INT-004",
+        }
+    }
+
+    /// The sentence in Japanese.
+    #[must_use]
+    pub fn ja(&self) -> String {
+        match self {
+            Self::File(error) => error.ja(),
+            Self::Store(error) => error.staff_ja(),
+            Self::Rejects(_) => {
+                "エラー一覧を書き込めません。空き容量と権限を確認してください。".to_owned()
+            }
+            Self::Interrupted { line } => format!(
+                "{line}行目まで登録して中断しました。同じファイルをもう一度登録すると続きから再開します。"
+            ),
+            Self::FullNeedsOneInsurer => {
+                "全件登録のファイルには、1つの保険者の行だけを含めてください。".to_owned()
+            }
+            Self::MasterNotHere => "保険者一覧は、運用者が差分として登録してください。".to_owned(),
+        }
+    }
+}
+
+/// What became of the members that a full replacement does not list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Removal {
+    /// Not a full replacement.
+    #[default]
+    None,
+    /// They were withdrawn.
+    Done {
+        /// Registrations withdrawn.
+        removed: u64,
+    },
+    /// They stay, because lines were rejected: whose lines those were is not certain.
+    WithheldForRejects {
+        /// Registrations that would have gone.
+        absent: u64,
+    },
+    /// They stay, because too many would go: the file may be cut off.
+    WithheldAsTooMany {
+        /// Registrations that would have gone.
+        absent: u64,
+        /// Registrations before.
+        of: u64,
+    },
+}
+
+/// What a file brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadSummary {
+    /// Lines read, what became of them, gaps and overlaps between insurers.
+    pub progress: FileProgress,
+    /// Insurers registered or renamed.
+    pub insurers: u64,
+    /// Lines that an earlier, interrupted load had already brought in.
+    pub resumed_after: u64,
+    /// Whether the whole file had been loaded before; then nothing was done.
+    pub repeated: bool,
+    /// What became of the members not listed.
+    pub removal: Removal,
+}
+
+/// The places a load works with.
+pub struct Desk<'a> {
+    /// The log's writer.
+    pub writer: &'a mut Writer<LocalLog>,
+    /// The shards.
+    pub shards: &'a dyn ApplyChanges,
+    /// Reads what is there.
+    pub reader: &'a Reader,
+    /// Set when the load must stop after the current batch.
+    pub stop: &'a AtomicBool,
+}
+
+/// Loads a file. `id` names its contents; `progress` hears the number of lines done.
+///
+/// # Errors
+/// [`IntakeError`]; whatever had been acknowledged until then stays.
+pub fn load<R: Read, W: Write>(
+    source: R,
+    id: FileId,
+    options: LoadOptions,
+    desk: &mut Desk<'_>,
+    mut rejects: RejectWriter<W>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<LoadSummary, IntakeError> {
+    let before = desk.reader.progress(&id)?.unwrap_or_default();
+    let mut file = MemberFile::open(source)?;
+    let master = file.kind() == FileKind::Insurers;
+    if master && (options.insurer.is_some() || options.mode == Mode::Full) {
+        return Err(IntakeError::MasterNotHere);
+    }
+    let mut load = Load {
+        id,
+        options,
+        only: options.insurer,
+        before,
+        progress: FileProgress { lines: 0, rejected: 0, complete: false, ..before },
+        pending: Vec::with_capacity(BATCH_CHANGES_MAX),
+        insurers: Vec::new(),
+        listed: HashSet::new(),
+    };
+    while let Some(line) = file.next() {
+        let line = line?;
+        let number = line.number;
+        load.progress.lines = number;
+        let rejected = match line.content {
+            Ok(Content::Insurer(insurer)) => {
+                load.insurers.push(insurer);
+                Vec::new()
+            }
+            Ok(Content::Member(change)) => load.member(number, change, desk.reader),
+            Err(rejected) => rejected,
+        };
+        if !rejected.is_empty() {
+            load.progress.rejected += 1;
+            rejected.iter().try_for_each(|r| rejects.write(r)).map_err(IntakeError::Rejects)?;
+        }
+        if load.pending.len() == BATCH_CHANGES_MAX {
+            load.submit(desk, false)?;
+            progress(number);
+            if desk.stop.load(Ordering::SeqCst) {
+                return Err(IntakeError::Interrupted { line: number });
+            }
+        }
+    }
+    let lines = load.progress.lines;
+    let summary = load.finish(desk)?;
+    let mut written = rejects.finish().map_err(IntakeError::Rejects)?;
+    written.flush().map_err(IntakeError::Rejects)?;
+    progress(lines);
+    Ok(summary)
+}
+
+/// A load under way.
+struct Load {
+    id: FileId,
+    options: LoadOptions,
+    /// The one insurer whose lines are taken: the sender's, or a full replacement's first.
+    only: Option<InsurerNumber>,
+    /// How far an earlier load of the same file came.
+    before: FileProgress,
+    progress: FileProgress,
+    pending: Vec<MemberChange<'static>>,
+    insurers: Vec<shikaku_domain::Insurer>,
+    /// Digests of the registrations that a full replacement lists.
+    listed: HashSet<u64>,
+}
+
+impl Load {
+    /// Takes one change, or says why not.
+    fn member(&mut self, line: u64, change: MemberChange<'_>, reader: &Reader) -> Vec<Reject> {
+        let insurer = match &change {
+            MemberChange::Put(registration) => registration.card.insurer,
+            MemberChange::Withdraw { card, .. } => card.insurer,
+        };
+        if self.options.mode == Mode::Full {
+            self.only.get_or_insert(insurer);
+        }
+        if self.only.is_some_and(|only| only != insurer) {
+            return vec![of_insurer(line, Problem::OtherInsurer)];
+        }
+        if reader.insurer(insurer).is_none() {
+            return vec![of_insurer(line, Problem::UnknownInsurer)];
+        }
+        if self.options.mode == Mode::Full
+            && let MemberChange::Put(registration) = &change
+        {
+            self.listed.insert(identity(registration));
+        }
+        if line > self.before.lines {
+            self.pending.push(change.into_owned());
+        }
+        Vec::new()
+    }
+
+    /// Makes what is pending durable, together with how far the file was read.
+    fn submit(&mut self, desk: &mut Desk<'_>, complete: bool) -> Result<(), StoreError> {
+        self.progress.complete = complete;
+        let step = if complete { "complete" } else { "lines" };
+        let batch = Batch {
+            operation: operation(&self.id, step, self.progress.lines),
+            changes: std::mem::take(&mut self.pending),
+            progress: Some((self.id, self.progress)),
+        };
+        let summary = desk.writer.submit(&batch, desk.shards)?;
+        self.progress = self.progress.with(&summary);
+        Ok(())
+    }
+
+    fn finish(mut self, desk: &mut Desk<'_>) -> Result<LoadSummary, IntakeError> {
+        let mut summary = LoadSummary {
+            resumed_after: self.before.lines,
+            repeated: self.before.complete,
+            ..LoadSummary::default()
+        };
+        if self.options.mode == Mode::Full && self.only.is_none() {
+            return Err(IntakeError::FullNeedsOneInsurer);
+        }
+        for (part, insurers) in self.insurers.chunks(BATCH_CHANGES_MAX).enumerate() {
+            summary.insurers += insurers.len() as u64;
+            let operation = operation(&self.id, "insurers", part as u64);
+            desk.writer.put_insurers(operation, insurers, desk.shards)?;
+        }
+        if !self.before.complete {
+            if !self.pending.is_empty() {
+                self.submit(desk, false)?;
+            }
+            summary.removal = self.remove_absent(desk)?;
+            self.submit(desk, true)?;
+        }
+        summary.progress = self.progress;
+        Ok(summary)
+    }
+
+    /// Withdraws the members that a full replacement does not list, unless the file looks wrong.
+    fn remove_absent(&mut self, desk: &mut Desk<'_>) -> Result<Removal, IntakeError> {
+        let (Mode::Full, Some(insurer)) = (self.options.mode, self.only) else {
+            return Ok(Removal::None);
+        };
+        let (mut of, mut absent) = (0, Vec::new());
+        desk.reader.scan_insurer(insurer, |registration| {
+            of += 1;
+            if !self.listed.contains(&identity(registration)) {
+                absent.push(withdrawal(registration));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let removed = absent.len() as u64;
+        if removed > 0 && self.progress.rejected > 0 {
+            return Ok(Removal::WithheldForRejects { absent: removed });
+        }
+        if removed * 100 > of * u64::from(self.options.removal_percent_max) {
+            return Ok(Removal::WithheldAsTooMany { absent: removed, of });
+        }
+        for part in absent.chunks(BATCH_CHANGES_MAX) {
+            let first = part.first().map_or(0, digest_of_withdrawal);
+            let batch = Batch {
+                operation: operation(&self.id, "absent", first),
+                changes: part.to_vec(),
+                progress: None,
+            };
+            desk.writer.submit(&batch, desk.shards)?;
+        }
+        Ok(Removal::Done { removed })
+    }
+}
+
+const fn of_insurer(line: u64, problem: Problem) -> Reject {
+    Reject { line, column: Some("InsurerNumber"), problem }
+}
+
+fn withdrawal(registration: &Registration<'_>) -> MemberChange<'static> {
+    MemberChange::Withdraw {
+        person: registration.person,
+        card: registration.card.clone().into_owned(),
+        qualified: registration.period.start(),
+    }
+}
+
+/// Digest of what makes a registration itself: person, card, 資格取得年月日.
+fn identity(registration: &Registration<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let card = &registration.card;
+    registration.person.hash(&mut hasher);
+    (card.insurer, card.folded_symbol(), card.number.folded(), card.branch).hash(&mut hasher);
+    (card.birthdate, registration.period.start()).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn digest_of_withdrawal(change: &MemberChange<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let MemberChange::Withdraw { person, card, qualified } = change {
+        (person, card.number.folded(), qualified).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The idempotency key of one step of one file.
+fn operation(id: &FileId, step: &str, at: u64) -> OperationId {
+    use sha2::{Digest, Sha256};
+    let digest =
+        Sha256::new().chain_update(id.as_bytes()).chain_update(step).chain_update(at.to_be_bytes());
+    let mut key = [0; 16];
+    key.iter_mut().zip(digest.finalize()).for_each(|(slot, byte)| *slot = byte);
+    OperationId::from_bytes(key)
+}
+
+/// Names a file by its contents and what it is to do: the same file as changes and as everyone
+/// is two files.
+#[derive(Default)]
+pub struct FileDigest(sha2::Sha256);
+
+impl FileDigest {
+    /// Takes the next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(&mut self.0, bytes);
+    }
+
+    /// The file's id.
+    #[must_use]
+    pub fn finish(mut self, mode: Mode) -> FileId {
+        self.update(mode.name().as_bytes());
+        FileId::from_digest(sha2::Digest::finalize(self.0).into())
+    }
+}

@@ -1,0 +1,299 @@
+//! The command-line tools around the store: `load`, `rebuild`, `verify`.
+
+use crate::config::Config;
+use crate::http::LoadReport;
+use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
+use crate::serve::store_options;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use shikaku_store::{FileId, InPlace, Store, StoreError};
+use shikaku_wire::members::RejectWriter;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// How much of a file is read at a time.
+const READ_BYTES: usize = 1 << 20;
+/// An engine answers an upload when it is loaded; a nation takes minutes.
+const UPLOAD_ANSWER_MAX: Duration = Duration::from_secs(3600);
+/// Most bytes of an engine's report.
+const REPORT_BYTES_MAX: u64 = 1 << 20;
+
+/// Load insurers' files.
+#[derive(Args)]
+pub struct LoadArgs {
+    /// Files of members or insurers, loaded in this order. The list of insurers comes first.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// What the lines are.
+    #[arg(long, value_enum, default_value = "delta")]
+    mode: CliMode,
+    /// Configuration whose store is loaded. The engine must not be running.
+    #[arg(long, default_value = "shikaku.toml", conflicts_with = "server")]
+    config: PathBuf,
+    /// Load through the running engine at this address instead, as https://host:port.
+    #[arg(long, requires_all = ["ca", "cert", "key"])]
+    server: Option<String>,
+    /// Certificate of the CA that issued the engine's certificate.
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Certificate of the insurer or operator.
+    #[arg(long)]
+    cert: Option<PathBuf>,
+    /// Key of that certificate.
+    #[arg(long)]
+    key: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CliMode {
+    /// 差分: changes; everyone else stays.
+    Delta,
+    /// 全件: all members of one insurer; whoever is missing is withdrawn.
+    Full,
+}
+
+/// Make shards again from the change log.
+#[derive(Args)]
+pub struct RebuildArgs {
+    /// Configuration whose store is rebuilt. The engine must not be running.
+    #[arg(long, default_value = "shikaku.toml")]
+    config: PathBuf,
+    /// Only this shard, counted from 0.
+    #[arg(long)]
+    shard: Option<u16>,
+}
+
+/// Read everything in the store and say what is damaged.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// Configuration whose store is read. The engine must not be running.
+    #[arg(long, default_value = "shikaku.toml")]
+    config: PathBuf,
+}
+
+/// Runs `shikaku load`.
+///
+/// # Errors
+/// The first file that cannot be loaded ends the run; files before it are in.
+pub fn load(args: &LoadArgs) -> Outcome {
+    let mode = match args.mode {
+        CliMode::Delta => Mode::Delta,
+        CliMode::Full => Mode::Full,
+    };
+    match (&args.server, &args.ca, &args.cert, &args.key) {
+        (Some(server), Some(ca), Some(cert), Some(key)) => {
+            let agent = client(ca, cert, key)?;
+            args.files.iter().try_for_each(|file| send(&agent, server, file, mode))
+        }
+        _ => load_here(&args.files, mode, &Config::load(&args.config, std::env::vars())?),
+    }
+}
+
+fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
+    let store = Store::open(&store_options(config)).map_err(|error| match error {
+        StoreError::InUse { .. } => format!(
+            "{}: {error}\nAn engine that is running takes files too: \
+             shikaku load --server https://… --ca … --cert … --key …",
+            error.code()
+        )
+        .into(),
+        other => Box::<dyn Error>::from(with_code(&other)),
+    })?;
+    let (mut writer, writers, reader) = store.into_parts();
+    let shards = InPlace::new(writers);
+    let stop = AtomicBool::new(false);
+    let mut desk = Desk { writer: &mut writer, shards: &shards, reader: &reader, stop: &stop };
+    for path in files {
+        let started = Instant::now();
+        let id = digest(path, mode)?;
+        let bar = bar(std::fs::metadata(path)?.len(), path);
+        let source = BufReader::with_capacity(READ_BYTES, bar.wrap_read(File::open(path)?));
+        let rejects_path = rejects_beside(path);
+        let rejects = RejectWriter::new(BufWriter::new(File::create(&rejects_path)?))?;
+        let options = LoadOptions {
+            mode,
+            insurer: None,
+            removal_percent_max: config.intake.removal_percent_max,
+        };
+        let lines = &mut |lines| bar.set_message(format!("{lines} lines"));
+        let loaded = intake::load(source, id, options, &mut desk, rejects, lines);
+        bar.finish_and_clear();
+        let summary = loaded.map_err(|error| intake_error(&error))?;
+        let report = LoadReport::new(id, mode, &summary);
+        if report.rejected == 0 {
+            std::fs::remove_file(&rejects_path)?;
+        }
+        print_report(path, &report, &rejects_path.display().to_string(), started.elapsed());
+    }
+    Ok(())
+}
+
+fn with_code(error: &StoreError) -> String {
+    format!("{}: {error}\n{}", error.code(), error.staff_ja())
+}
+
+fn intake_error(error: &IntakeError) -> String {
+    format!("{}: {error}\n{}", error.code(), error.ja())
+}
+
+fn rejects_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".rejects.csv");
+    path.with_file_name(name)
+}
+
+fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
+    let mut digest = FileDigest::default();
+    let mut file = File::open(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        digest.update(bytes);
+    }
+    Ok(digest.finish(mode))
+}
+
+fn client(ca: &Path, cert: &Path, key: &Path) -> Result<ureq::Agent, Box<dyn Error>> {
+    use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, parse_pem};
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let root = Certificate::from_pem(&read(ca)?)?;
+    let mut chain = Vec::new();
+    for item in parse_pem(&read(cert)?) {
+        if let ureq::tls::PemItem::Certificate(certificate) = item? {
+            chain.push(certificate);
+        }
+    }
+    let key = PrivateKey::from_pem(&read(key)?)?;
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&[root]))
+        .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
+        .build();
+    let config = ureq::Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(UPLOAD_ANSWER_MAX))
+        .build();
+    Ok(config.new_agent())
+}
+
+fn send(agent: &ureq::Agent, server: &str, path: &Path, mode: Mode) -> Outcome {
+    let started = Instant::now();
+    let bar = bar(std::fs::metadata(path)?.len(), path);
+    let url = format!("{}/v1/members?mode={}", server.trim_end_matches('/'), mode.name());
+    let mut body = bar.wrap_read(File::open(path)?);
+    let response = agent
+        .post(&url)
+        .header("content-type", "text/csv")
+        .send(ureq::SendBody::from_reader(&mut body));
+    bar.finish_and_clear();
+    let mut response = response.map_err(|error| format!("{url}: {error}"))?;
+    let status = response.status();
+    let text = response.body_mut().with_config().limit(REPORT_BYTES_MAX).read_to_string()?;
+    if !status.is_success() {
+        let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let part = |pointer| problem.pointer(pointer).and_then(|v| v.as_str()).unwrap_or("?");
+        let (code, en, ja) = (part("/code"), part("/detail/en"), part("/detail/ja"));
+        return Err(format!("{code} (HTTP {status}): {en}\n{ja}").into());
+    }
+    let report: LoadReport = serde_json::from_str(&text)?;
+    let rejects = format!("{server}/v1/members/rejects/{}", report.file);
+    print_report(path, &report, &rejects, started.elapsed());
+    Ok(())
+}
+
+fn bar(bytes: u64, path: &Path) -> ProgressBar {
+    const FORM: &str =
+        "{prefix} {bar:32} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {msg}";
+    let style = ProgressStyle::with_template(FORM).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    ProgressBar::new(bytes).with_style(style).with_prefix(name)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's result is for its user")]
+fn print_report(path: &Path, report: &LoadReport, rejects: &str, took: Duration) {
+    let LoadReport { lines, added, changed, unchanged, withdrawn, not_found, .. } = report;
+    println!("{} ({})", path.display(), report.mode);
+    if report.repeated {
+        println!("  This very file was loaded before; nothing was done. 登録済みのファイルです。");
+        return;
+    }
+    if report.resumed_after > 0 {
+        println!("  resumed after line {}", report.resumed_after);
+    }
+    if report.insurers > 0 {
+        println!("  insurers   {:>10}", report.insurers);
+    }
+    println!("  lines      {lines:>10}  in {:.1} s", took.as_secs_f64());
+    println!("  added      {added:>10}  changed {changed}  unchanged {unchanged}");
+    println!("  withdrawn  {withdrawn:>10}  not found {not_found}  removed {}", report.removed);
+    println!("  gaps       {:>10}  overlaps {}", report.gaps, report.overlaps);
+    if report.removals_withheld > 0 {
+        println!(
+            "  {} members not in the file were KEPT: lines were rejected, or too many would go. \
+             Correct the file and load it again. 対象外の加入者は削除していません。",
+            report.removals_withheld
+        );
+    }
+    if report.rejected > 0 {
+        println!("  REJECTED   {:>10}  see {rejects}", report.rejected);
+    }
+}
+
+/// Runs `shikaku rebuild`.
+///
+/// # Errors
+/// What the store reports.
+pub fn rebuild(args: &RebuildArgs) -> Outcome {
+    let config = Config::load(&args.config, std::env::vars())?;
+    let bar = ProgressBar::new(0).with_prefix("rebuilding");
+    let result = shikaku_store::rebuild(&config.store.path, args.shard, &mut |progress| {
+        bar.set_length(progress.head.number());
+        bar.set_position(progress.applied.number());
+    });
+    bar.finish_and_clear();
+    result.map_err(|error| with_code(&error))?;
+    say("The shards are as the change log says. シャードを再構築しました。");
+    Ok(())
+}
+
+/// Runs `shikaku verify`.
+///
+/// # Errors
+/// What is damaged.
+pub fn verify(args: &VerifyArgs) -> Outcome {
+    let config = Config::load(&args.config, std::env::vars())?;
+    let report = shikaku_store::verify(&config.store.path).map_err(|error| with_code(&error))?;
+    say(&format!(
+        "log records    {:>12}\ncard faces     {:>12}\nregistrations  {:>12}\npersons        {:>12}\n\
+         insurers       {:>12}\nproblems       {:>12}",
+        report.log_records,
+        report.entries,
+        report.registrations,
+        report.persons,
+        report.insurers,
+        report.problem_count,
+    ));
+    report.problems.iter().for_each(|problem| say(&format!("  {}: {problem}", problem.code())));
+    if report.is_sound() {
+        return Ok(());
+    }
+    Err("the store is damaged; `shikaku rebuild` makes shards again from the log. \
+         データが破損しています。`shikaku rebuild`で再構築してください。"
+        .into())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's result is for its user")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,279 @@
+//! Starting and stopping the engine.
+//!
+//! Start: configuration → admin port (so that the start can be watched) → store, catching up with
+//! its log → certificates → actors → service port → ready.
+//! Stop: not ready → wait for balancers → refuse → finish what is in → close the store.
+
+use crate::account::{Accounts, TokenKey};
+use crate::actors::eligibility::{Admission, EligibilityHandle};
+use crate::actors::intake::IntakeHandle;
+use crate::actors::shard::ShardHandles;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::http::health::{self, Health, PartCheck, Phase};
+use crate::http::{self, Shared, Worker};
+use crate::metrics::Metrics;
+use crate::tls::{TlsFiles, TlsReloader};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use shikaku_store::{Reader, Store, StoreOptions};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Why the engine did not start, or did not stop cleanly.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A file or value of the configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The store.
+    #[error("{code}: {0}", code = .0.code())]
+    Store(#[from] shikaku_store::StoreError),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
+    /// Accounts and the token key.
+    #[error(transparent)]
+    Account(#[from] crate::account::AccountError),
+    /// A port cannot be opened.
+    #[error(
+        "SHK-SRV-001: cannot listen on {address} ({key}): {source}; stop the program that uses it, or choose another port"
+    )]
+    Port {
+        /// Section and key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The metrics table contradicts itself.
+    #[error("SHK-SRV-002: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The system refuses a basic service, such as signals or a thread.
+    #[error("SHK-SRV-003: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs the engine until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start, with what to do about it.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    config.check_files()?;
+    let metrics = Arc::new(Metrics::new()?);
+    let health = web::Data::new(Health::new(Arc::clone(&metrics)));
+    let (admin_address, admin) = admin_server(&config, &health)?;
+    let admin_handle = admin.handle();
+    actix_rt::spawn(admin);
+
+    let store = open_store(&config).await?;
+    let tls = Arc::new(TlsReloader::new(tls_files(&config), Arc::new(SystemClock))?);
+    let parts = Parts::start(&config, store, Arc::clone(&tls), Arc::clone(&metrics))?;
+    parts.watch(&health);
+    let (address, server) = service(&config, &parts, &tls)?;
+    let handle = server.handle();
+    actix_rt::spawn(server);
+
+    health.enter(Phase::Serving);
+    announce(address, admin_address);
+    wait_for_stop(&parts, &tls).await?;
+    stop(&config, &health, &parts, &handle).await;
+    admin_handle.stop(true).await;
+    Ok(())
+}
+
+/// The parts that live between start and stop.
+struct Parts {
+    reader: Reader,
+    shards: Arc<ShardHandles>,
+    shared: Arc<Shared>,
+    admission: Admission,
+}
+
+impl Parts {
+    fn start(
+        config: &Config,
+        store: Store,
+        tls: Arc<TlsReloader>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ServeError> {
+        let accounts = Accounts::load(&config.accounts.file)?;
+        let token_key = TokenKey::load_or_create(&config.accounts.token_key)?;
+        let (writer, writers, reader) = store.into_parts();
+        let shards = Arc::new(ShardHandles::start(writers, &metrics));
+        let intake = IntakeHandle::start(
+            writer,
+            Arc::clone(&shards),
+            reader.clone(),
+            Arc::clone(&metrics),
+            config.intake.uploads_max,
+        );
+        let deadline = Duration::from_millis(config.server.deadline_ms);
+        let shared = Shared {
+            clock: Arc::new(SystemClock),
+            tls,
+            metrics,
+            accounts,
+            token_key,
+            intake,
+            uploads: http::Uploads::new(config)?,
+        };
+        let admission = Admission::new(config.server.in_flight_max, deadline);
+        Ok(Self { reader, shards, shared: Arc::new(shared), admission })
+    }
+
+    /// Tells health and metrics what to look at.
+    fn watch(&self, health: &Health) {
+        let (reader, shards) = (self.reader.clone(), Arc::clone(&self.shards));
+        let intake = self.shared.intake.clone();
+        let writable: PartCheck = Box::new(move || {
+            reader.stats().shards.iter().all(|shard| shard.background_errors == 0)
+        });
+        let parts: Vec<(&'static str, PartCheck)> = vec![
+            ("store", writable),
+            ("shards", Box::new(move || shards.alive())),
+            ("intake", Box::new(move || intake.alive())),
+        ];
+        let (reader, shared) = (self.reader.clone(), Arc::clone(&self.shared));
+        let refresh = move || {
+            let applied = reader.applied();
+            let furthest = applied.iter().max().copied();
+            let head = shared.intake.head().or(furthest).unwrap_or_default();
+            shared.metrics.observe_store(head, &applied, &reader.stats(), reader.insurer_count());
+            shared.metrics.certificate.set(shared.tls.days_left());
+        };
+        health.watch(parts, Box::new(refresh));
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Store, ServeError> {
+    let options = store_options(config);
+    let path = options.path.display().to_string();
+    tracing::info!(path, "Opening the store.");
+    let opened = web::block(move || Store::open(&options)).await;
+    let store =
+        opened.map_err(|_| std::io::Error::other("the thread that opened the store ended"))??;
+    tracing::info!(path, "The store is open and has applied its log.");
+    Ok(store)
+}
+
+/// How the engine and its tools open the store of a configuration.
+#[must_use]
+pub fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
+        path: config.store.path.clone(),
+        shards: config.store.shards,
+        cache_bytes: config.store.cache_mib << 20,
+        create: true,
+    }
+}
+
+fn tls_files(config: &Config) -> TlsFiles {
+    TlsFiles {
+        certificate: config.tls.certificate.clone(),
+        key: config.tls.key.clone(),
+        client_ca: config.tls.client_ca.clone(),
+        crl: config.tls.crl.clone(),
+        crl_grace_hours: config.tls.crl_grace_hours,
+    }
+}
+
+fn admin_server(
+    config: &Config,
+    health: &web::Data<Health>,
+) -> Result<(SocketAddr, Server), ServeError> {
+    let health = health.clone();
+    let address = config.admin.listen;
+    let port = |source| ServeError::Port { key: "admin.listen", address, source };
+    let server =
+        HttpServer::new(move || App::new().app_data(health.clone()).configure(health::routes))
+            .workers(1)
+            .disable_signals()
+            .bind(address)
+            .map_err(port)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((bound, server.run()))
+}
+
+fn service(
+    config: &Config,
+    parts: &Parts,
+    tls: &TlsReloader,
+) -> Result<(SocketAddr, Server), ServeError> {
+    let (reader, shared) = (parts.reader.clone(), Arc::clone(&parts.shared));
+    let admission = parts.admission.clone();
+    let options = &config.server;
+    let address = options.listen;
+    let port = |source| ServeError::Port { key: "server.listen", address, source };
+    let server = HttpServer::new(move || {
+        // Runs once on each worker's own arbiter, which is where its actor must live.
+        let metrics = Arc::clone(&shared.metrics);
+        let eligibility = EligibilityHandle::start(reader.clone(), admission.clone(), metrics);
+        let worker = Worker { eligibility, shared: Arc::clone(&shared) };
+        App::new().app_data(web::Data::new(worker)).configure(http::routes)
+    })
+    .workers(options.workers)
+    .max_connections((options.connections_max / options.workers).max(1))
+    .client_request_timeout(Duration::from_millis(options.client_request_timeout_ms))
+    .keep_alive(Duration::from_secs(options.keep_alive_seconds))
+    .shutdown_timeout(options.drain_seconds)
+    .disable_signals()
+    .on_connect(http::remember_peer)
+    .bind_rustls_0_23(address, tls.server_config().as_ref().clone())
+    .map_err(port)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((bound, server.run()))
+}
+
+/// Says where the engine listens: to the log, and to standard output for whoever started it.
+fn announce(address: SocketAddr, admin: SocketAddr) {
+    tracing::info!(%address, %admin, version = env!("CARGO_PKG_VERSION"), "Serving.");
+    #[expect(clippy::print_stdout, reason = "scripts that start the engine wait for this line")]
+    {
+        println!("shikaku: serving https://{address} admin http://{admin}");
+    }
+}
+
+/// Waits for SIGTERM or SIGINT; on SIGHUP reads certificates, revocations and accounts again.
+async fn wait_for_stop(parts: &Parts, tls: &TlsReloader) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => reload(parts, tls),
+        }
+    }
+}
+
+/// What cannot be read again stays as it was.
+fn reload(parts: &Parts, tls: &TlsReloader) {
+    match tls.reload() {
+        Ok(()) => tracing::info!("Read the certificates and revocations again."),
+        Err(error) => {
+            tracing::error!(%error, "Kept the certificates and revocations as they were.")
+        }
+    }
+    match parts.shared.accounts.reload() {
+        Ok(()) => tracing::info!("Read the accounts again."),
+        Err(error) => tracing::error!(%error, "Kept the accounts as they were."),
+    }
+}
+
+async fn stop(config: &Config, health: &Health, parts: &Parts, server: &ServerHandle) {
+    let grace = Duration::from_secs(config.server.drain_seconds);
+    health.enter(Phase::Draining);
+    tracing::info!("Stopping: not ready any more.");
+    tokio::time::sleep(Duration::from_millis(config.server.drain_delay_ms)).await;
+    // The load under way ends first: its answer is one of those that the server waits for.
+    let intake_ended = parts.shared.intake.stopped(grace).await;
+    server.stop(true).await;
+    let all_answered = parts.admission.drained(grace).await;
+    tracing::info!(all_answered, intake_ended, "Stopped. Everything acknowledged is in the log.");
+}

@@ -1,0 +1,14 @@
+//! The JSON of `/v1/eligibility`, for programs written today: the interface's element names in
+//! lowerCamelCase, ISO dates, booleans for yes and no, and every mistake of a request at once.
+//!
+//! Codes keep the values of the interface's tables, as strings.
+
+mod convert;
+mod request;
+mod response;
+
+pub use request::{EligibilityQuestion, EligibilityRequest, FieldProblem, parse_eligibility};
+pub use response::{
+    ElderlyRecipientCertificate, Eligibility, EligibilityResponse, LimitApplicationCertificate,
+    MedicalTicketInfo, Notice, Validity,
+};

@@ -1,0 +1,342 @@
+//! The configuration: one TOML file, overridden by the environment, checked before anything starts.
+//!
+//! `SHIKAKU_READER_<TABLE>_<KEY>` overrides a key: `SHIKAKU_READER_EXCHANGE_ROOT=/srv/oqs`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ReaderError;
+use crate::exchange::{HttpEngine, Settings};
+
+/// What the environment variables begin with.
+pub const ENVIRONMENT_PREFIX: &str = "SHIKAKU_READER_";
+
+/// The whole configuration. Unknown keys are refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How to reach the engine.
+    pub engine: EngineConfig,
+    /// The receipt computer exchange.
+    pub exchange: ExchangeConfig,
+}
+
+/// How to reach the engine. Relative file paths are relative to the configuration file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Base address, `https://` only, without user, query or fragment.
+    pub url: String,
+    /// PEM file with the certificates of the authorities that may have signed the engine's.
+    pub ca: PathBuf,
+    /// PEM file with this facility's client certificate, followed by intermediates if any.
+    pub certificate: PathBuf,
+    /// PEM file with the private key of the certificate.
+    pub key: PathBuf,
+}
+
+/// The receipt computer exchange.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeConfig {
+    /// Folder that holds `req`, `res` and `work`; absolute. Missing folders are made.
+    pub root: PathBuf,
+    /// Encoding of the answers.
+    #[serde(default)]
+    pub response_encoding: ResponseEncoding,
+    /// Answers older than this many minutes are removed from `res`; 0 keeps them. At most a year.
+    /// The default is the interface's own example (`ResponseFileStayTime`, §1.2).
+    #[serde(default = "defaults::retention_minutes")]
+    pub retention_minutes: u32,
+    /// Seconds from pick-up until a request without an answer is rejected, 1 to 3600. The default
+    /// is the longest wait of a known receipt computer (§1.2).
+    #[serde(default = "defaults::answer_within_seconds")]
+    pub answer_within_seconds: u32,
+    /// Requests asked at the same time, 1 to 64.
+    #[serde(default = "defaults::workers")]
+    pub workers: usize,
+    /// Milliseconds between two looks into `req`, 20 to 10000.
+    #[serde(default = "defaults::poll_interval_ms")]
+    pub poll_interval_ms: u32,
+    /// Largest request in bytes, 1024 to 1048576. A single lookup has about 1 KiB.
+    #[serde(default = "defaults::request_bytes_max")]
+    pub request_bytes_max: u32,
+    /// Requests taken from `req` and not yet answered, 1 to 1024. Further ones stay in `req`.
+    #[serde(default = "defaults::in_flight_max")]
+    pub in_flight_max: usize,
+    /// Seconds that a stop waits for requests in flight, 0 to 300.
+    #[serde(default = "defaults::stop_within_seconds")]
+    pub stop_within_seconds: u32,
+}
+
+/// Encoding of the answers (OQSCD005).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum ResponseEncoding {
+    /// UTF-8, as the national system answers.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// Shift_JIS, which means CP932.
+    #[serde(rename = "shift_jis")]
+    ShiftJis,
+    /// The encoding of each request.
+    #[serde(rename = "as-requested")]
+    AsRequested,
+}
+
+mod defaults {
+    pub(super) const fn retention_minutes() -> u32 {
+        1440
+    }
+    pub(super) const fn answer_within_seconds() -> u32 {
+        300
+    }
+    pub(super) const fn workers() -> usize {
+        4
+    }
+    pub(super) const fn poll_interval_ms() -> u32 {
+        200
+    }
+    pub(super) const fn request_bytes_max() -> u32 {
+        64 * 1024
+    }
+    pub(super) const fn in_flight_max() -> usize {
+        64
+    }
+    pub(super) const fn stop_within_seconds() -> u32 {
+        20
+    }
+}
+
+impl Config {
+    /// Reads the file, lays `environment` over it and checks every value; opens nothing else.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not of this shape, or a value is out of bounds.
+    pub fn load(
+        path: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ReaderError> {
+        let text = fs::read_to_string(path).map_err(|source| ReaderError::ConfigRead {
+            path: path.display().to_string(),
+            source,
+        })?;
+        let mut config = Self::parse(&text, environment)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for file in [&mut config.engine.ca, &mut config.engine.certificate, &mut config.engine.key]
+        {
+            *file = folder.join(&*file);
+        }
+        Ok(config)
+    }
+
+    fn parse(
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ReaderError> {
+        let shape = |error| ReaderError::ConfigShape(Box::new(error));
+        let mut tables: toml::Table = toml::from_str(text).map_err(shape)?;
+        for (name, value) in environment {
+            if let Some((table, key)) =
+                name.strip_prefix(ENVIRONMENT_PREFIX).and_then(|name| name.split_once('_'))
+            {
+                overlay(&mut tables, table, key, value);
+            }
+        }
+        let config: Self = toml::Value::Table(tables).try_into().map_err(shape)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ReaderError> {
+        let exchange = &self.exchange;
+        let within = |key, allowed, holds: bool| {
+            if holds { Ok(()) } else { Err(ReaderError::ConfigValue { key, allowed }) }
+        };
+        within(
+            "engine.url",
+            "an https:// address without user, query or fragment",
+            is_engine_url(&self.engine.url),
+        )?;
+        within("exchange.root", "an absolute path", exchange.root.is_absolute())?;
+        within("exchange.retention_minutes", "0 to 525600", exchange.retention_minutes <= 525_600)?;
+        within(
+            "exchange.answer_within_seconds",
+            "1 to 3600",
+            (1..=3600).contains(&exchange.answer_within_seconds),
+        )?;
+        within("exchange.workers", "1 to 64", (1..=64).contains(&exchange.workers))?;
+        within(
+            "exchange.poll_interval_ms",
+            "20 to 10000",
+            (20..=10_000).contains(&exchange.poll_interval_ms),
+        )?;
+        within(
+            "exchange.request_bytes_max",
+            "1024 to 1048576",
+            (1024..=1_048_576).contains(&exchange.request_bytes_max),
+        )?;
+        within(
+            "exchange.in_flight_max",
+            "1 to 1024",
+            (1..=1024).contains(&exchange.in_flight_max),
+        )?;
+        within("exchange.stop_within_seconds", "0 to 300", exchange.stop_within_seconds <= 300)
+    }
+
+    /// Checks what [`Config::load`] cannot see in the text: that the certificates can be used.
+    ///
+    /// # Errors
+    /// When a PEM file cannot be used.
+    pub fn check_files(&self) -> Result<(), ReaderError> {
+        HttpEngine::connect(&self.engine, self.exchange.workers).map(|_| ())
+    }
+
+    /// The configuration in effect as TOML, with what leads to the private key masked.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let mut shown = self.clone();
+        shown.engine.key = PathBuf::from("***");
+        // INVARIANT: plain tables of strings and small numbers always have a TOML form.
+        toml::to_string(&shown).unwrap_or_default()
+    }
+
+    /// The settings of the exchange in the units it works with.
+    #[must_use]
+    pub fn exchange_settings(&self) -> Settings {
+        let exchange = &self.exchange;
+        Settings {
+            root: exchange.root.clone(),
+            response_encoding: exchange.response_encoding,
+            retention: (exchange.retention_minutes > 0)
+                .then(|| Duration::from_secs(u64::from(exchange.retention_minutes) * 60)),
+            answer_within: Duration::from_secs(exchange.answer_within_seconds.into()),
+            workers: exchange.workers,
+            poll_interval: Duration::from_millis(exchange.poll_interval_ms.into()),
+            request_bytes_max: exchange.request_bytes_max.into(),
+            in_flight_max: exchange.in_flight_max,
+            stop_within: Duration::from_secs(exchange.stop_within_seconds.into()),
+        }
+    }
+}
+
+/// Sets one key. A table that does not exist is made, so that an unknown one is refused by name.
+fn overlay(tables: &mut toml::Table, table: &str, key: &str, value: String) {
+    let value = value.parse().map_or(toml::Value::String(value), toml::Value::Integer);
+    let entry = tables
+        .entry(table.to_ascii_lowercase())
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let toml::Value::Table(entry) = entry {
+        entry.insert(key.to_ascii_lowercase(), value);
+    }
+}
+
+fn is_engine_url(text: &str) -> bool {
+    text.parse::<ureq::http::Uri>().is_ok_and(|url| {
+        url.scheme_str() == Some("https")
+            && url.host().is_some_and(|host| !host.is_empty())
+            && !text.contains(['@', '?', '#'])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINIMAL: &str = r#"
+        [engine]
+        url = "https://engine.example:8443"
+        ca = "ca.pem"
+        certificate = "facility.pem"
+        key = "facility.key"
+        [exchange]
+        root = "/srv/oqs"
+    "#;
+
+    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, ReaderError> {
+        let pairs = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::parse(text, pairs)
+    }
+
+    #[test]
+    fn a_minimal_file_gets_the_documented_defaults() {
+        let config = parse(MINIMAL, &[]).unwrap();
+        assert_eq!(config.exchange.response_encoding, ResponseEncoding::Utf8);
+        assert_eq!(config.exchange.retention_minutes, 1440);
+        assert_eq!(config.exchange_settings().answer_within, Duration::from_secs(300));
+        assert_eq!(config.exchange.workers, 4);
+        assert_eq!(config.exchange_settings().poll_interval, Duration::from_millis(200));
+        assert_eq!(config.exchange_settings().request_bytes_max, 65_536);
+    }
+
+    #[test]
+    fn zero_retention_keeps_answers() {
+        let config = parse(MINIMAL, &[("SHIKAKU_READER_EXCHANGE_RETENTION_MINUTES", "0")]).unwrap();
+        assert_eq!(config.exchange_settings().retention, None);
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let environment = [
+            ("SHIKAKU_READER_EXCHANGE_RESPONSE_ENCODING", "as-requested"),
+            ("SHIKAKU_READER_EXCHANGE_WORKERS", "8"),
+            ("UNRELATED", "x"),
+        ];
+        let config = parse(MINIMAL, &environment).unwrap();
+        assert_eq!(config.exchange.response_encoding, ResponseEncoding::AsRequested);
+        assert_eq!(config.exchange.workers, 8);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_in_the_file_and_in_the_environment() {
+        let unknown = format!("{MINIMAL}\nworker = 3");
+        assert_eq!(parse(&unknown, &[]).unwrap_err().code(), "SHK-EXC-002");
+        for name in ["SHIKAKU_READER_EXCHANGE_WORKER", "SHIKAKU_READER_NOTHING_X"] {
+            assert_eq!(parse(MINIMAL, &[(name, "3")]).unwrap_err().code(), "SHK-EXC-002");
+        }
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused_by_key() {
+        for (key, value) in [
+            ("ENGINE_URL", "http://engine.example"),
+            ("ENGINE_URL", "https://user:secret@engine.example"),
+            ("ENGINE_URL", "https://engine.example/?a=b"),
+            ("ENGINE_URL", "engine"),
+            ("EXCHANGE_ROOT", "relative/folder"),
+            ("EXCHANGE_WORKERS", "0"),
+            ("EXCHANGE_POLL_INTERVAL_MS", "1"),
+            ("EXCHANGE_REQUEST_BYTES_MAX", "9999999"),
+            ("EXCHANGE_ANSWER_WITHIN_SECONDS", "0"),
+            ("EXCHANGE_IN_FLIGHT_MAX", "0"),
+            ("EXCHANGE_STOP_WITHIN_SECONDS", "9999"),
+            ("EXCHANGE_RETENTION_MINUTES", "9999999"),
+        ] {
+            let name = format!("{ENVIRONMENT_PREFIX}{key}");
+            let error = parse(MINIMAL, &[(&name, value)]).unwrap_err();
+            assert_eq!(error.code(), "SHK-EXC-003", "{key}={value}");
+            let table_key = key.to_ascii_lowercase().replacen('_', ".", 1);
+            assert!(error.to_string().contains(&table_key), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_shown_configuration_masks_the_key_and_reads_back() {
+        let shown = parse(MINIMAL, &[]).unwrap().masked();
+        assert!(shown.contains("***") && !shown.contains("facility.key"));
+        assert!(parse(&shown, &[]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".*", name in "[A-Z_]{0,12}", value in ".*") {
+            let name = format!("{ENVIRONMENT_PREFIX}{name}");
+            let _ = parse(&text, &[(&name, &value)]);
+            let _ = parse(MINIMAL, &[(&name, &value)]);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The engine over a real socket: a server that plays one scripted reply per connection.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+
+use super::*;
+
+/// Answers one request with `reply` and returns what it received: head and body.
+fn serve(reply: Vec<u8>) -> (String, JoinHandle<(String, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            head.push_str(&line);
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        stream.write_all(&reply).unwrap();
+        (head, body)
+    });
+    (url, server)
+}
+
+fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut reply = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len())
+        .into_bytes();
+    reply.extend_from_slice(body);
+    reply
+}
+
+fn ask(url: &str, body: &[u8]) -> Reply {
+    HttpEngine::new(url, 1, None).ask(&Question {
+        function: "OQSsiquc01",
+        body,
+        charset: Charset::ShiftJis,
+        timeout: Duration::from_secs(10),
+    })
+}
+
+fn reply_to(reply: Vec<u8>) -> Reply {
+    let (url, server) = serve(reply);
+    let reply = ask(&url, b"<XmlMsg></XmlMsg>");
+    server.join().unwrap();
+    reply
+}
+
+#[test]
+fn the_request_goes_out_as_it_is_and_the_answer_comes_back_as_it_is() {
+    let answer = b"<?xml version=\"1.0\"?><XmlMsg>\x8e\x91\x8ai</XmlMsg>\r\n";
+    let (url, server) = serve(http("200 OK", "Content-Type: application/xml\r\n", answer));
+    let request = b"\xef\xbb\xbf<XmlMsg>\x8e\x91\x8ai</XmlMsg>";
+    assert_eq!(ask(&format!("{url}/"), request), Reply::Answer(answer.to_vec()));
+    let (head, body) = server.join().unwrap();
+    assert_eq!(body, request);
+    let head = head.to_lowercase();
+    assert!(head.starts_with("post /oqs/oqssiquc01 http/1.1"), "{head}");
+    assert!(head.contains("content-type: application/xml\r\n"), "{head}");
+    assert!(head.contains("accept-charset: shift_jis\r\n"), "{head}");
+}
+
+#[test]
+fn a_problem_document_becomes_a_refusal_with_its_code_and_sentences() {
+    let problem = r#"{"type":"about:blank","title":"bad","status":400,"code":"SHK-REQ-003",
+        "detail":{"ja":"番号がありません。","en":"The number is missing."},"errors":[1]}"#;
+    let reply =
+        http("400 Bad Request", "Content-Type: application/problem+json\r\n", problem.as_bytes());
+    let expected =
+        Refusal::from_engine("SHK-REQ-003", "番号がありません。", "The number is missing.");
+    assert_eq!(reply_to(reply), Reply::Refused(expected));
+}
+
+#[test]
+fn other_shapes_of_a_problem_document_still_give_a_refusal() {
+    for (body, expected) in [
+        (r#"{"code":"A-1","detail":"text"}"#, Refusal::from_engine("A-1", "text", "text")),
+        (r#"{"code":"A-1","title":"title"}"#, Refusal::from_engine("A-1", "title", "title")),
+        ("{", Refusal::EngineStatus { status: 403 }),
+        (r#"{"title":"no code"}"#, Refusal::EngineStatus { status: 403 }),
+    ] {
+        let reply =
+            http("403 Forbidden", "Content-Type: application/problem+json\r\n", body.as_bytes());
+        assert_eq!(reply_to(reply), Reply::Refused(expected), "{body}");
+    }
+}
+
+#[test]
+fn a_busy_engine_may_say_how_long_to_wait() {
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let reply = reply_to(http(status, "Retry-After: 7\r\n", b""));
+        let Reply::Unavailable { why, retry_after } = reply else { panic!("{reply:?}") };
+        assert!(why.concerns_all());
+        assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    }
+}
+
+#[test]
+fn what_is_not_a_whole_message_is_never_an_answer() {
+    let xml = "Content-Type: application/xml\r\n";
+    let large = vec![b' '; usize::try_from(ANSWER_BYTES_MAX).unwrap() + 1];
+    let mut cut = http("200 OK", xml, b"<XmlMsg></XmlMsg>");
+    cut.truncate(cut.len() - 4);
+    for reply in [
+        http("200 OK", "Content-Type: text/html\r\n", b"<html></html>"),
+        http("200 OK", xml, b"<XmlMsg>"),
+        http("200 OK", xml, &large),
+        cut,
+        http("302 Found", "Location: https://other.example/\r\n", b""),
+        http("500 Internal Server Error", "", b""),
+        b"garbage\r\n\r\n".to_vec(),
+    ] {
+        assert!(matches!(reply_to(reply), Reply::Unavailable { .. }));
+    }
+}
+
+#[test]
+fn nobody_listening_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let reply = ask(&url, b"x");
+    let Reply::Unavailable { why, .. } = reply else { panic!("{reply:?}") };
+    assert!(matches!(why, Unavailable::Unreachable(_)));
+}
+
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["one", "two"] {
+            let made = rcgen::generate_simple_self_signed(vec![format!("{name}.example")]).unwrap();
+            fs::write(folder.path().join(format!("{name}.pem")), made.cert.pem()).unwrap();
+            fs::write(folder.path().join(format!("{name}.key")), made.signing_key.serialize_pem())
+                .unwrap();
+        }
+        fs::write(folder.path().join("empty.pem"), "").unwrap();
+        Self { folder }
+    }
+
+    fn code(&self, ca: &str, certificate: &str, key: &str) -> Option<&'static str> {
+        let path = |name: &str| -> PathBuf { self.folder.path().join(name) };
+        let config = EngineConfig {
+            url: "https://engine.example".to_owned(),
+            ca: path(ca),
+            certificate: path(certificate),
+            key: path(key),
+        };
+        HttpEngine::connect(&config, 1).err().map(|error| error.code())
+    }
+}
+
+#[test]
+fn certificates_are_checked_before_anything_starts() {
+    let files = Files::new();
+    assert_eq!(files.code("one.pem", "two.pem", "two.key"), None);
+    assert_eq!(files.code("one.pem", "two.pem", "one.key"), Some("SHK-EXC-005"));
+    for (ca, certificate, key) in [
+        ("missing.pem", "two.pem", "two.key"),
+        ("empty.pem", "two.pem", "two.key"),
+        ("one.pem", "two.key", "two.key"),
+        ("one.pem", "two.pem", "two.pem"),
+    ] {
+        assert_eq!(files.code(ca, certificate, key), Some("SHK-EXC-004"));
+    }
+}

@@ -1,1 +1,0 @@
-//! Tests of the whole: end to end, faults and tidiness.
