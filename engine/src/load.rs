@@ -96,14 +96,12 @@ pub fn load(args: &LoadArgs) -> Outcome {
 }
 
 fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
-    let store = Store::open(&store_options(config)).map_err(|error| match error {
-        StoreError::InUse { .. } => format!(
-            "{}: {error}\nAn engine that is running takes files too: \
-             shikaku load --server https://… --ca … --cert … --key …",
-            error.code()
-        )
-        .into(),
-        other => Box::<dyn Error>::from(with_code(&other)),
+    let store = Store::open(&store_options(config)).map_err(|error| {
+        let advice = match matches!(error, StoreError::InUse { .. }) {
+            true => "\nThe running engine takes files: shikaku load --server https://… --ca … --cert … --key …",
+            false => "",
+        };
+        with_code(&error) + advice
     })?;
     let (mut writer, writers, reader) = store.into_parts();
     let shards = InPlace::new(writers);
@@ -231,10 +229,11 @@ fn print_report(path: &Path, report: &LoadReport, rejects: &str, took: Duration)
     if report.resumed_after > 0 {
         println!("  resumed after line {}", report.resumed_after);
     }
+    println!("  lines      {lines:>10}  in {:.1} s", took.as_secs_f64());
     if report.insurers > 0 {
         println!("  insurers   {:>10}", report.insurers);
+        return;
     }
-    println!("  lines      {lines:>10}  in {:.1} s", took.as_secs_f64());
     println!("  added      {added:>10}  changed {changed}  unchanged {unchanged}");
     println!("  withdrawn  {withdrawn:>10}  not found {not_found}  removed {}", report.removed);
     println!("  gaps       {:>10}  overlaps {}", report.gaps, report.overlaps);

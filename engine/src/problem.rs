@@ -4,6 +4,7 @@
 //! code, an HTTP status, advice on retrying, and a sentence for staff in Japanese and English.
 //! Codes are never reused.
 
+use crate::intake::IntakeError;
 use shikaku_store::StoreError;
 use shikaku_wire::oqs::Malformed;
 use shikaku_wire::v1::FieldProblem;
@@ -74,7 +75,7 @@ pub enum EngineError {
     Upload(std::io::Error),
     /// The file cannot be loaded as a whole.
     #[error(transparent)]
-    Intake(#[from] crate::intake::IntakeError),
+    Intake(IntakeError),
     /// No such page.
     #[error("there is no such address")]
     NoSuchAddress,
@@ -101,6 +102,12 @@ pub enum EngineError {
     /// No rejects are kept for this file.
     #[error("no rejects are kept for this file")]
     NoSuchRejects,
+}
+
+impl From<IntakeError> for EngineError {
+    fn from(error: IntakeError) -> Self {
+        if let IntakeError::Store(error) = error { Self::Store(error) } else { Self::Intake(error) }
+    }
 }
 
 /// Whether asking again can help.
@@ -218,7 +225,10 @@ impl EngineError {
                 "ファイルを受信できませんでした。同じファイルをもう一度送信してください。",
             ),
             Self::Intake(error) => {
-                Row { code: error.code(), status: 422, retry: AfterCorrection, ja: error.ja() }
+                let interrupted = matches!(error, IntakeError::Interrupted { .. });
+                let (status, retry) =
+                    if interrupted { (503, Later) } else { (422, AfterCorrection) };
+                Row { code: error.code(), status, retry, ja: error.ja() }
             }
             Self::NoSuchAddress => row(
                 "SHK-ENG-030",

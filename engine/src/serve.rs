@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 /// Why the engine did not start, or did not stop cleanly.
 #[derive(Debug, Error)]
@@ -119,6 +120,7 @@ impl Parts {
             metrics,
             accounts,
             token_key,
+            log_ins: Semaphore::new(http::LOG_INS_MAX),
             intake,
             uploads: http::Uploads::new(config)?,
         };

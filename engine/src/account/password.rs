@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// Iterations of new hashes and the least number accepted: a few tens of milliseconds of CPU.
+/// Iterations of new hashes and the least number accepted: about 60 ms of CPU.
 pub const PBKDF2_ITERATIONS: u32 = 210_000;
 /// Most iterations accepted in a file: about half a second of CPU for one attempt.
 pub const PBKDF2_ITERATIONS_MAX: u32 = 2_000_000;

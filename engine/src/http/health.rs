@@ -1,6 +1,7 @@
 //! What operators and their machines ask: alive, started, ready, figures. Plain HTTP on the admin
 //! listener, which carries no personal data.
 
+use super::docs;
 use crate::metrics::Metrics;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
@@ -85,7 +86,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/livez", web::get().to(livez))
         .route("/startupz", web::get().to(startupz))
         .route("/readyz", web::get().to(readyz))
-        .route("/metrics", web::get().to(metrics));
+        .route("/metrics", web::get().to(metrics))
+        // A browser without a client certificate can read the description here.
+        .configure(docs::routes);
 }
 
 /// Answers as long as the process can answer at all.

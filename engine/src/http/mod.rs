@@ -21,9 +21,13 @@ use crate::metrics::Metrics;
 use crate::tls::TlsReloader;
 use actix_web::web::{self, ServiceConfig};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Most bytes of a lookup's body. The largest real one is about 1 KiB.
 const LOOKUP_BYTES_MAX: usize = shikaku_wire::encoding::REQUEST_BYTES_MAX;
+
+/// Log-ins whose password is being checked at a time; more are answered 503.
+pub const LOG_INS_MAX: usize = 2;
 
 /// What all workers share.
 pub struct Shared {
@@ -37,6 +41,8 @@ pub struct Shared {
     pub accounts: Accounts,
     /// Signs and checks tokens.
     pub token_key: TokenKey,
+    /// Places for [`LOG_INS_MAX`] log-ins.
+    pub log_ins: Semaphore,
     /// Loads insurers' files.
     pub intake: IntakeHandle,
     /// Where uploads and rejects lie.

@@ -2,7 +2,7 @@
 //! (the folder exchange posts it, §1.3).
 
 use super::respond::{self, observed};
-use super::{Shared, Worker, peer};
+use super::{LOG_INS_MAX, Shared, Worker, peer};
 use crate::account::TokenKind;
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
@@ -169,7 +169,9 @@ async fn auth(request: HttpRequest, worker: web::Data<Worker>, body: Body) -> Ht
             serde_json::from_slice(&body).map_err(|_| Malformed::NotWellFormed)?;
         let user = given.user.clone();
         let shared = Arc::clone(&worker.shared);
-        // Checking a password takes tens of milliseconds of CPU on purpose.
+        // Checking a password takes 60 ms of CPU on purpose: few at a time, or lookups starve.
+        let busy = |_| EngineError::Busy { limit: LOG_INS_MAX };
+        let _place = worker.shared.log_ins.try_acquire().map_err(busy)?;
         let checked = web::block(move || {
             shared.accounts.verify(&given.user, &given.password, facility, &*shared.clock)
         });

@@ -49,9 +49,10 @@ pub(super) fn problem(error: &EngineError) -> HttpResponse {
 
 fn problem_json(error: &EngineError, row: &Row, request_id: &str) -> serde_json::Value {
     // Texts of the store name folders of the server: those stay inside.
-    let en = match error {
-        EngineError::Store(_) => "the store is not available".to_owned(),
-        other => other.to_string(),
+    let en = if matches!(error, EngineError::Store(_)) {
+        "the store is not available".to_owned()
+    } else {
+        error.to_string()
     };
     let mut problem = serde_json::json!({
         "type": format!("urn:shikaku:problem:{}", row.code),

@@ -8,7 +8,7 @@ use shikaku_domain::{
     ContributionRatio, Day, ElderlyRecipientCertificate, LimitApplicationCertificate,
     LimitApplicationCertificateClassification as Classification,
     LimitApplicationCertificateClassificationFlag as Flag, MedicalInstitutionCode, MedicalTicket,
-    MedicalTreatmentType, Period, Registration, Scheme, SingleOrCombinedUse,
+    MedicalTreatmentType, Period, Registration, Scheme, Sex, SingleOrCombinedUse,
     SpecificDiseasesCategory, SpecificDiseasesCertificate, Text, TicketType, check_digit,
 };
 use std::borrow::Cow;
@@ -150,14 +150,18 @@ fn diseases(
     rng: &mut Rng,
 ) -> Vec<SpecificDiseasesCertificate> {
     let is_over_40 = anniversary(registration.card.birthdate, 40) <= date;
-    let (category, self_pay_yen) = match rng.below(1_000_000) {
-        at if is_over_40 && at < DIALYSIS => {
-            let yen = if rng.per_mille(150) { 20_000 } else { 10_000 };
-            (SpecificDiseasesCategory::KidneyFailure, yen)
-        }
-        at if at >= 1_000_000 - CLOTTING => (SpecificDiseasesCategory::ClottingDisorder, 10_000),
-        at if at < DIALYSIS + HIV && at >= DIALYSIS => (SpecificDiseasesCategory::Hiv, 10_000),
-        _ => return Vec::new(),
+    let is_male = registration.sex1 == Sex::Male;
+    let at = rng.below(1_000_000);
+    let (category, self_pay_yen) = if is_over_40 && at < DIALYSIS {
+        // 人工透析 costs people under 70 with a high income twice as much.
+        let yen = if rng.per_mille(150) { 20_000 } else { 10_000 };
+        (SpecificDiseasesCategory::KidneyFailure, yen)
+    } else if is_male && at >= 1_000_000 - CLOTTING {
+        (SpecificDiseasesCategory::ClottingDisorder, 10_000)
+    } else if (DIALYSIS..DIALYSIS + HIV).contains(&at) {
+        (SpecificDiseasesCategory::Hiv, 10_000)
+    } else {
+        return Vec::new();
     };
     let start = date.saturating_add_days(-random_days(rng, 2_000)).max(registration.period.start());
     Period::new(month_start(start).max(registration.period.start()), None)

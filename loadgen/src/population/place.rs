@@ -105,7 +105,7 @@ impl Places {
 
     /// Where the household lives whose first member has this index.
     pub(super) fn of(&self, index: u64) -> Option<Place<'_>> {
-        let slot = self.deck.get((index % DECK as u64) as usize)?;
+        let slot = self.deck.get(usize::try_from(index % DECK as u64).ok()?)?;
         let municipality_index = usize::from(slot.municipality);
         let municipality = *self.municipalities.get(municipality_index)?;
         let prefecture = self.prefectures.get(municipality.prefecture)?;

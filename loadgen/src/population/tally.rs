@@ -177,7 +177,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (label, count) in self.lines() {
             // Shares in hundredths of a percent, in whole numbers.
-            let share = (u128::from(count) * 10_000 / u128::from(self.persons.max(1))) as u64;
+            let share = count * 10_000 / self.persons.max(1);
             writeln!(f, "{count:>13} {:>4}.{:02} %  {label}", share / 100, share % 100)?;
         }
         Ok(())
