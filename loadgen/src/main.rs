@@ -16,13 +16,16 @@ struct Cli {
 enum Command {
     /// Write a synthetic population as insurers' files. Same seed and date, same bytes.
     Population(population::Args),
+    /// Print one question whose answer is known, for `curl` or a request file.
+    Example(run::ExampleArgs),
     /// Send eligibility lookups at a fixed rate and report latency from the scheduled time.
-    Run(run::Args),
+    Run(Box<run::Args>),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Population(args) => population::execute(&args).map(|()| ExitCode::SUCCESS),
+        Command::Example(args) => run::print_example(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),
     };
     match result {

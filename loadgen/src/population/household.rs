@@ -46,9 +46,9 @@ const LIVES_WITH_PARENTS: [(u32, u32); 6] =
     [(0, 1_000), (18, 800), (23, 520), (30, 300), (40, 190), (55, 0)];
 /// Share of women who live with a husband, per mille, from this age up.
 const LIVES_WITH_HUSBAND: [(u32, u32); 8] =
-    [(18, 10), (23, 110), (27, 400), (32, 660), (37, 740), (70, 690), (80, 470), (88, 190)];
+    [(18, 10), (23, 130), (27, 440), (32, 720), (37, 800), (70, 740), (80, 540), (88, 250)];
 /// Children under one roof that a family has room for, by chance: out of ten.
-const CHILDREN_WANTED: [usize; 10] = [0, 1, 1, 1, 2, 2, 2, 2, 3, 3];
+const CHILDREN_WANTED: [usize; 10] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3];
 
 /// How a person stands to the others of the household.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,9 +213,16 @@ impl Crowd {
         for child in std::mem::take(&mut self.children) {
             let is_minor = child.age() < 18;
             let start = rng.below(256) as usize;
+            // Many grown children live with one parent who would else be alone.
+            let seeks_one_parent = child.age() >= 25 && rng.per_mille(330);
             let family = self
                 .parents_for(child, start, |f| {
-                    f.children.len() < f.wants && f.could_have_born(child, 21, 41)
+                    seeks_one_parent && f.size() == 1 && f.could_have_born(child, 20, 42)
+                })
+                .or_else(|| {
+                    self.parents_for(child, start, |f| {
+                        f.children.len() < f.wants && f.could_have_born(child, 21, 41)
+                    })
                 })
                 .or_else(|| {
                     self.parents_for(child, start, |f| {

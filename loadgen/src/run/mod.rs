@@ -7,6 +7,7 @@
 mod client;
 mod drive;
 mod error;
+mod example;
 mod http;
 mod line;
 mod login;
@@ -22,6 +23,7 @@ mod tests;
 mod wire;
 
 pub use error::RunError;
+pub use example::{ExampleArgs, execute as print_example};
 pub use query::Interface;
 pub use schedule::Arrivals;
 

@@ -6,8 +6,10 @@ use super::schedule::Random;
 use super::source::{Block, People};
 use super::tally::WrongAnswer;
 use shikaku_domain::{
-    CardQuery, Day, Folded, MedicalInstitutionCode, QualificationValidity, Registration, decide,
+    CardQuery, Day, Folded, LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode,
+    QualificationValidity, Registration, decide,
 };
+use shikaku_wire::v1::EligibilityRequest;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -138,8 +140,10 @@ impl Prepared {
         let mut block = Block::default();
         for mut pick in picks {
             block.load(people, pick.person);
-            let asked = choose(block.of(pick.person), style.on, &mut pick.random)
-                .ok_or_else(|| RunError::Population("it has nobody to ask about".to_owned()))?;
+            let asked =
+                choose(block.of(pick.person), style.on, &mut pick.random).ok_or_else(|| {
+                    RunError::Population(format!("person {} is registered nowhere", pick.person))
+                })?;
             let (query, number) = ask(asked, &mut pick.random)?;
             let insurer = insurers.get(&query.insurer).copied();
             let expected = decide(insurer, &block.registrations, &query, style.on).validity();
@@ -229,7 +233,7 @@ fn ask<'r>(
     let mut query = CardQuery::for_card(asked);
     let printed = asked.card.number.text().expose();
     if random.below(1000) < CONSENT_PER_MILLE {
-        query.limit_consent = shikaku_domain::LimitApplicationCertificateRelatedConsFlg::Given;
+        query.limit_consent = LimitApplicationCertificateRelatedConsFlg::Given;
     }
     if random.below(1000) >= MISTYPED_PER_MILLE {
         return Ok((query, Cow::Borrowed(printed.as_ref())));
@@ -243,27 +247,33 @@ fn ask<'r>(
 
 impl Style<'_> {
     fn render(&self, asked: &Registration<'_>, query: &CardQuery, number: &str) -> Vec<u8> {
-        let card = &asked.card;
-        let symbol = card.symbol.as_ref().map(|s| s.text().expose().to_string());
+        let body = self.body(asked, query, number);
+        render_request(self.authority, self.interface.path(), &self.headers(), &body)
+    }
+
+    /// The message that asks about this card, with the number as it was typed.
+    pub(super) fn body(&self, asked: &Registration<'_>, query: &CardQuery, number: &str) -> String {
+        let symbol = asked.card.symbol.as_ref().map(|s| s.text().expose().to_string());
         let branch = query.branch.map(|b| String::from_utf8_lossy(&b.to_digits()).into_owned());
+        if self.interface == Interface::V1 {
+            return self.v1_body(query, symbol, branch, number);
+        }
         let fields = [
-            ("InsurerNumber", Some(card.insurer.to_string())),
+            ("InsurerNumber", Some(query.insurer.to_string())),
             ("InsuredCardSymbol", symbol),
             ("InsuredIdentificationNumber", Some(number.to_owned())),
             ("InsuredBranchNumber", branch),
-            ("Birthdate", Some(self.day(card.birthdate))),
+            ("Birthdate", Some(query.birthdate.to_string())),
             (
                 "LimitApplicationCertificateRelatedConsFlg",
                 Some(query.limit_consent.code().to_owned()),
             ),
         ];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let body = match self.interface {
-            Interface::V1 => self.v1_body(fields),
-            Interface::OqsJson => self.json_body(fields),
+        match self.interface {
             Interface::OqsXml => self.xml_body(fields),
-        };
-        render_request(self.authority, self.interface.path(), &self.headers(), &body)
+            Interface::OqsJson | Interface::V1 => self.json_body(fields),
+        }
     }
 
     fn headers(&self) -> String {
@@ -273,23 +283,28 @@ impl Style<'_> {
         format!("Content-Type: {kind}\r\nAccept: {accept}\r\n{token}")
     }
 
-    fn day(&self, day: Day) -> String {
-        match self.interface {
-            Interface::V1 => {
-                let (year, month, day) = day.ymd();
-                format!("{year:04}-{month:02}-{day:02}")
-            }
-            Interface::OqsJson | Interface::OqsXml => day.to_string(),
-        }
-    }
-
-    fn v1_body(&self, fields: impl Iterator<Item = (&'static str, String)>) -> String {
-        let on = ("QualificationConfirmationDate", self.day(self.on));
-        let members = fields.chain([on]).map(|(name, value)| {
-            let (first, rest) = name.split_at(1);
-            (first.to_ascii_lowercase() + rest, value.into())
-        });
-        serde_json::Value::Object(members.collect()).to_string()
+    fn v1_body(
+        &self,
+        query: &CardQuery,
+        symbol: Option<String>,
+        branch: Option<String>,
+        number: &str,
+    ) -> String {
+        let iso = |day: Day| {
+            let (year, month, day) = day.ymd();
+            format!("{year:04}-{month:02}-{day:02}")
+        };
+        serde_json::json!(EligibilityRequest {
+            insurer_number: query.insurer.to_string(),
+            insured_card_symbol: symbol,
+            insured_identification_number: number.to_owned(),
+            insured_branch_number: branch,
+            birthdate: iso(query.birthdate),
+            qualification_confirmation_date: Some(iso(self.on)),
+            limit_application_certificate_consent: query.limit_consent
+                == LimitApplicationCertificateRelatedConsFlg::Given,
+        })
+        .to_string()
     }
 
     fn json_body(&self, fields: impl Iterator<Item = (&'static str, String)>) -> String {
@@ -298,7 +313,7 @@ impl Style<'_> {
         let facility = self.facility.map(|f| f.to_string());
         serde_json::json!({"XmlMsg": {
             "MessageHeader": {
-                "QualificationConfirmationDate": self.day(self.on),
+                "QualificationConfirmationDate": self.on.to_string(),
                 "MedicalInstitutionCode": facility,
             },
             "MessageBody": {"QualificationConfirmSearchInfo": search},
@@ -312,7 +327,7 @@ impl Style<'_> {
         };
         let search: String = fields.map(element).collect();
         let facility = self.facility.map_or_else(String::new, |f| f.to_string());
-        let header = element(("QualificationConfirmationDate", self.day(self.on)))
+        let header = element(("QualificationConfirmationDate", self.on.to_string()))
             + &element(("MedicalInstitutionCode", facility));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?><XmlMsg><MessageHeader>\
