@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Environment variables that override the file begin with this; `__` separates section and key:
-/// `SHIKAKU_SERVER__WORKERS=4`.
-const ENVIRONMENT_PREFIX: &str = "SHIKAKU_";
+/// Environment variables that override the file begin with this; section and key follow:
+/// `SHIKAKU_ENGINE_SERVER_WORKERS=4`.
+const ENVIRONMENT_PREFIX: &str = "SHIKAKU_ENGINE_";
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -221,7 +221,7 @@ pub enum ConfigError {
     },
     /// An environment variable that names no key.
     #[error(
-        "SHK-CFG-004: the environment variable {variable} names no setting (form: SHIKAKU_SERVER__WORKERS)"
+        "SHK-CFG-004: the environment variable {variable} names no setting (form: SHIKAKU_ENGINE_SERVER_WORKERS)"
     )]
     Environment {
         /// Name of the variable.
@@ -360,7 +360,7 @@ fn override_with(
 ) -> Result<(), ConfigError> {
     let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { return Ok(()) };
     let unknown = || ConfigError::Environment { variable: variable.to_owned() };
-    let (section, key) = name.split_once("__").ok_or_else(unknown)?;
+    let (section, key) = name.split_once('_').ok_or_else(unknown)?;
     let section = table
         .entry(section.to_ascii_lowercase())
         .or_insert_with(|| toml::Value::Table(toml::Table::new()))
@@ -410,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_minimal_file_gets_sensible_defaults_and_paths_beside_the_file() {
-        let config = load(MINIMAL, &[("HOME", "/root"), ("SHIKAKUX", "1")]).unwrap();
+        let config = load(MINIMAL, &[("HOME", "/root"), ("SHIKAKU_CACHE", "1")]).unwrap();
         assert!(config.server.listen.ip().is_loopback());
         assert_eq!(config.tls.key, Path::new("ca/server.key.pem"));
         assert_eq!(config.store.path, Path::new("/var/lib/shikaku"));
@@ -419,9 +419,9 @@ mod tests {
     #[test]
     fn the_environment_overrides_the_file() {
         let environment = [
-            ("SHIKAKU_SERVER__WORKERS", "3"),
-            ("SHIKAKU_SERVER__LISTEN", "127.0.0.1:0"),
-            ("SHIKAKU_STORE__PATH", "/elsewhere"),
+            ("SHIKAKU_ENGINE_SERVER_WORKERS", "3"),
+            ("SHIKAKU_ENGINE_SERVER_LISTEN", "127.0.0.1:0"),
+            ("SHIKAKU_ENGINE_STORE_PATH", "/elsewhere"),
         ];
         let config = load(MINIMAL, &environment).unwrap();
         assert_eq!(config.server.workers, 3);
@@ -440,9 +440,13 @@ mod tests {
         refused(&text, &[], &["SHK-CFG-002", "usize"]);
         let filter = format!("{MINIMAL}\n[log]\nfilter = \"=[\"");
         refused(&filter, &[], &["SHK-CFG-006"]);
-        refused(MINIMAL, &[("SHIKAKU_WORKERS", "1")], &["SHK-CFG-004", "SHIKAKU_WORKERS"]);
-        refused(MINIMAL, &[("SHIKAKU_SERVER__WORKRES", "1")], &["SHK-CFG-002", "workres"]);
-        refused(MINIMAL, &[("SHIKAKU_ADMIN__LISTEN", "127.0.0.1:8443")], &["admin.listen"]);
+        refused(
+            MINIMAL,
+            &[("SHIKAKU_ENGINE_WORKERS", "1")],
+            &["SHK-CFG-004", "SHIKAKU_ENGINE_WORKERS"],
+        );
+        refused(MINIMAL, &[("SHIKAKU_ENGINE_SERVER_WORKRES", "1")], &["SHK-CFG-002", "workres"]);
+        refused(MINIMAL, &[("SHIKAKU_ENGINE_ADMIN_LISTEN", "127.0.0.1:8443")], &["admin.listen"]);
     }
 
     #[test]

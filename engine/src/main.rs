@@ -19,7 +19,7 @@ struct Cli {
 
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// Configuration file; SHIKAKU_SECTION__KEY in the environment overrides it.
+    /// Configuration file; SHIKAKU_ENGINE_SECTION_KEY in the environment overrides it.
     #[arg(long, default_value = "shikaku.toml", value_name = "FILE")]
     config: PathBuf,
 }

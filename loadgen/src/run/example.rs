@@ -1,8 +1,8 @@
 //! `shikaku-loadgen example`: one question about a synthetic person, ready for `curl` or a file.
 
+use super::RunError;
 use super::query::{Interface, Style};
 use super::source::{self, Block, People};
-use super::RunError;
 use crate::population::{BLOCK, Population};
 use shikaku_domain::{
     CardQuery, Day, LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode,
@@ -85,7 +85,10 @@ fn question(
                 // A number with a letter too many is nobody's.
                 QualificationValidity::NotFound => {
                     let typed = format!("{number}Q");
-                    (CardQuery { number: shikaku_domain::Folded::new(&typed).ok()?, ..query }, typed)
+                    (
+                        CardQuery { number: shikaku_domain::Folded::new(&typed).ok()?, ..query },
+                        typed,
+                    )
                 }
                 QualificationValidity::Valid
                 | QualificationValidity::Invalid
