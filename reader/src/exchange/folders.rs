@@ -69,9 +69,12 @@ impl Folders {
     /// A rename that works is the one proof of a common file system that holds everywhere.
     fn prove_moves(&self) -> Result<(), ReaderError> {
         let failed = |folder| {
-            move |source: io::Error| match source.kind() {
-                io::ErrorKind::CrossesDevices => ReaderError::NotOneFileSystem,
-                _ => ReaderError::Folder { folder, source },
+            move |source: io::Error| {
+                if source.kind() == io::ErrorKind::CrossesDevices {
+                    ReaderError::NotOneFileSystem
+                } else {
+                    ReaderError::Folder { folder, source }
+                }
             }
         };
         let [work, req, res] = [&self.work, &self.req, &self.res].map(|f| f.join(PROBE));

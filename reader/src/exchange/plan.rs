@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_file_is_taken_on_the_second_look_at_the_earliest() {
         let look = vec![listed("a", 9, 1)];
-        assert_eq!(after(&[look.clone()], POLL), [""; 0]);
+        assert_eq!(after(std::slice::from_ref(&look), POLL), [""; 0]);
         assert_eq!(after(&[look.clone(), look], POLL), ["OQSsiquc01req_a.xml"]);
     }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Core, Exchange};
+use super::Exchange;
+use super::core::Core;
 use crate::ReaderError;
 
 /// Between two sweeps of `res`; retention counts in minutes.

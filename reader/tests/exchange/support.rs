@@ -35,27 +35,37 @@ pub(crate) fn settings(root: &Path) -> Settings {
     }
 }
 
-/// Real time plus what the test added.
-#[derive(Default)]
-pub(crate) struct TestClock(AtomicU64);
+/// The time of its making plus what the test added: it never passes by itself.
+pub(crate) struct TestClock {
+    wall: SystemTime,
+    monotonic: Instant,
+    added_ms: AtomicU64,
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        let (wall, monotonic) = (SystemClock.now(), SystemClock.instant());
+        Self { wall, monotonic, added_ms: AtomicU64::new(0) }
+    }
+}
 
 impl TestClock {
     pub(crate) fn add(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        self.added_ms.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    fn offset(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    fn added(&self) -> Duration {
+        Duration::from_millis(self.added_ms.load(Ordering::SeqCst))
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
-        SystemClock.now() + self.offset()
+        self.wall + self.added()
     }
 
     fn instant(&self) -> Instant {
-        Instant::now() + self.offset()
+        self.monotonic + self.added()
     }
 }
 

@@ -12,27 +12,29 @@ use super::*;
 fn serve(reply: Vec<u8>) -> (String, JoinHandle<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let (mut head, mut length) = (String::new(), 0);
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-            head.push_str(&line);
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        stream.write_all(&reply).unwrap();
-        (head, body)
-    });
+    let server = thread::spawn(move || answer(listener.accept().unwrap().0, &reply).unwrap());
     (url, server)
+}
+
+fn answer(stream: impl Read + Write, reply: &[u8]) -> std::io::Result<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    reader.get_mut().write_all(reply)?;
+    reader.get_mut().flush()?;
+    Ok((head, body))
 }
 
 fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -43,7 +45,11 @@ fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn ask(url: &str, body: &[u8]) -> Reply {
-    HttpEngine::new(url, 1, None).ask(&Question {
+    ask_on(&HttpEngine::new(url, 1, None), body)
+}
+
+fn ask_on(engine: &HttpEngine, body: &[u8]) -> Reply {
+    engine.ask(&Question {
         function: "OQSsiquc01",
         body,
         charset: Charset::ShiftJis,
@@ -144,7 +150,7 @@ impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["one", "two"] {
-            let made = rcgen::generate_simple_self_signed(vec![format!("{name}.example")]).unwrap();
+            let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
             fs::write(folder.path().join(format!("{name}.pem")), made.cert.pem()).unwrap();
             fs::write(folder.path().join(format!("{name}.key")), made.signing_key.serialize_pem())
                 .unwrap();
@@ -153,29 +159,81 @@ impl Files {
         Self { folder }
     }
 
-    fn code(&self, ca: &str, certificate: &str, key: &str) -> Option<&'static str> {
+    fn connect(
+        &self,
+        url: &str,
+        [ca, certificate, key]: [&str; 3],
+    ) -> Result<HttpEngine, ReaderError> {
         let path = |name: &str| -> PathBuf { self.folder.path().join(name) };
         let config = EngineConfig {
-            url: "https://engine.example".to_owned(),
+            url: url.to_owned(),
             ca: path(ca),
             certificate: path(certificate),
             key: path(key),
         };
-        HttpEngine::connect(&config, 1).err().map(|error| error.code())
+        HttpEngine::connect(&config, 1)
+    }
+
+    fn code(&self, files: [&str; 3]) -> Option<&'static str> {
+        self.connect("https://engine.example", files).err().map(|error| error.code())
+    }
+
+    /// An engine that is `localhost`, shows the certificate `one` and lets in whom `two` signed.
+    fn tls_server(&self) -> rustls::ServerConfig {
+        let path = |name: &str| self.folder.path().join(name);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut allowed = rustls::RootCertStore::empty();
+        allowed.add(CertificateDer::from_pem_file(path("two.pem")).unwrap()).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::new(allowed),
+            Arc::clone(&provider),
+        );
+        rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(path("one.pem")).unwrap()],
+                PrivateKeyDer::from_pem_file(path("one.key")).unwrap(),
+            )
+            .unwrap()
+    }
+}
+
+#[test]
+fn both_sides_show_certificates_and_neither_talks_to_a_stranger() {
+    let files = Files::new();
+    for (credentials, accepted) in [
+        (["one.pem", "two.pem", "two.key"], true),
+        (["one.pem", "one.pem", "one.key"], false),
+        (["two.pem", "two.pem", "two.key"], false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let tls = Arc::new(files.tls_server());
+        let server = thread::spawn(move || {
+            let reply = http("200 OK", "Content-Type: application/xml\r\n", b"<XmlMsg></XmlMsg>");
+            let connection = rustls::ServerConnection::new(tls).unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            answer(rustls::StreamOwned::new(connection, stream), &reply).is_ok()
+        });
+        let reply = ask_on(&files.connect(&url, credentials).unwrap(), b"<XmlMsg></XmlMsg>");
+        assert_eq!(matches!(reply, Reply::Answer(_)), accepted, "{credentials:?}: {reply:?}");
+        assert_eq!(server.join().unwrap(), accepted);
     }
 }
 
 #[test]
 fn certificates_are_checked_before_anything_starts() {
     let files = Files::new();
-    assert_eq!(files.code("one.pem", "two.pem", "two.key"), None);
-    assert_eq!(files.code("one.pem", "two.pem", "one.key"), Some("SHK-EXC-005"));
-    for (ca, certificate, key) in [
-        ("missing.pem", "two.pem", "two.key"),
-        ("empty.pem", "two.pem", "two.key"),
-        ("one.pem", "two.key", "two.key"),
-        ("one.pem", "two.pem", "two.pem"),
+    assert_eq!(files.code(["one.pem", "two.pem", "two.key"]), None);
+    assert_eq!(files.code(["one.pem", "two.pem", "one.key"]), Some("SHK-EXC-005"));
+    for unusable in [
+        ["missing.pem", "two.pem", "two.key"],
+        ["empty.pem", "two.pem", "two.key"],
+        ["one.pem", "two.key", "two.key"],
+        ["one.pem", "two.pem", "two.pem"],
     ] {
-        assert_eq!(files.code(ca, certificate, key), Some("SHK-EXC-004"));
+        assert_eq!(files.code(unusable), Some("SHK-EXC-004"));
     }
 }
