@@ -111,7 +111,8 @@ impl From<IntakeError> for EngineError {
 }
 
 /// Whether asking again can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Retry {
     /// The same request, after a moment.
     Later,

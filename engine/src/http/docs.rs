@@ -33,3 +33,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let page = SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", Description::openapi());
     config.service(page);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever changes `/v1` sees it in review. UPDATE=1 records the new description.
+    #[test]
+    fn the_committed_description_is_the_one_served() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let served = openapi_json() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &served).unwrap();
+        }
+        assert!(std::fs::read_to_string(path).unwrap() == served, "run the tests with UPDATE=1");
+        assert!(served.contains(r#""openapi": "3.1."#));
+    }
+}

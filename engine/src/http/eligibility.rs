@@ -1,6 +1,6 @@
 //! `/v1/eligibility`: the interface for programs written today.
 
-use super::respond::{self, observed};
+use super::respond::{self, Problem, observed};
 use super::{Worker, peer};
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
@@ -56,9 +56,9 @@ impl Question for Lookup {
     request_body = EligibilityRequest,
     responses(
         (status = 200, body = EligibilityResponse<'static>, description = "The answer"),
-        (status = 403, description = "The client certificate is not a facility's"),
-        (status = 422, description = "Fields are wrong; `fields` lists each"),
-        (status = 503, description = "Overloaded or stopping; ask again after Retry-After"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "The client certificate is not a facility's"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Fields are wrong; `fields` lists each"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Overloaded or stopping; ask again after Retry-After"),
     )
 )]
 pub(super) async fn lookup(

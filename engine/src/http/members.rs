@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::peer::{self, Sender};
-use super::respond::{self, observed};
+use super::respond::{self, Problem, observed};
 use crate::config::Config;
 use crate::intake::{FileDigest, LoadOptions, LoadSummary, Mode, Removal};
 use crate::metrics::Interface;
@@ -156,10 +156,10 @@ impl LoadReport {
     request_body(content = String, content_type = "text/csv", description = "CSV in UTF-8 or CP932"),
     responses(
         (status = 200, body = LoadReport, description = "Loaded; rejected lines are counted"),
-        (status = 403, description = "The client certificate is not an insurer's or operator's"),
-        (status = 413, description = "Larger than the engine takes"),
-        (status = 422, description = "The file as a whole cannot be loaded"),
-        (status = 503, description = "Other files are being loaded; ask again later"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "The client certificate is not an insurer's or operator's"),
+        (status = 413, body = Problem, content_type = "application/problem+json", description = "Larger than the engine takes"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "The file as a whole cannot be loaded"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Other files are being loaded; ask again later"),
     )
 )]
 pub(super) async fn upload(
@@ -251,7 +251,7 @@ async fn receive(
     params(("file" = String, Path, description = "`file` of the report: 64 hexadecimal digits")),
     responses(
         (status = 200, content_type = "text/csv", description = "Line, Column, Code, MessageJa, MessageEn"),
-        (status = 404, description = "No rejects are kept for this file"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No rejects are kept for this file"),
     )
 )]
 pub(super) async fn rejects(

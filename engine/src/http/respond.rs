@@ -6,9 +6,12 @@ use crate::problem::{EngineError, Retry, Row};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use shikaku_wire::v1::FieldProblem;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use utoipa::ToSchema;
 
 /// Seconds after which a client should ask again.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -44,29 +47,66 @@ pub(super) fn problem(error: &EngineError) -> HttpResponse {
     if row.retry == Retry::Later {
         response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
     }
-    response.body(problem_json(error, &row, &id).to_string())
+    let problem = Problem::new(error, &row, id);
+    response.body(serde_json::to_string(&problem).unwrap_or_default())
 }
 
-fn problem_json(error: &EngineError, row: &Row, request_id: &str) -> serde_json::Value {
-    // Texts of the store name folders of the server: those stay inside.
-    let en = if matches!(error, EngineError::Store(_)) {
-        "the store is not available".to_owned()
-    } else {
-        error.to_string()
-    };
-    let mut problem = serde_json::json!({
-        "type": format!("urn:shikaku:problem:{}", row.code),
-        "title": en,
-        "status": row.status,
-        "code": row.code,
-        "detail": { "ja": row.ja, "en": en },
-        "retry": match row.retry { Retry::Later => "later", Retry::AfterCorrection => "after-correction" },
-        "requestId": request_id,
-    });
-    if let (EngineError::Fields(fields), Some(problem)) = (error, problem.as_object_mut()) {
-        problem.insert("fields".to_owned(), serde_json::json!(fields));
+/// Why there is no answer (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Problem {
+    /// A name of this kind of problem, made of its code.
+    #[schema(example = "urn:shikaku:problem:SHK-ENG-001")]
+    r#type: String,
+    /// What happened, in English.
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 503)]
+    status: u16,
+    /// The stable code; programs decide by it.
+    #[schema(example = "SHK-ENG-001")]
+    code: &'static str,
+    /// For staff.
+    detail: Sentences,
+    /// Whether asking again can help.
+    retry: Retry,
+    /// Ties this refusal to its line in the engine's log.
+    request_id: String,
+    /// Each field that is wrong, where fields are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldProblem>,
+}
+
+/// What to do, in two languages.
+#[derive(Serialize, ToSchema)]
+struct Sentences {
+    /// Japanese
+    #[schema(example = "混み合っています。数秒後にもう一度お試しください。")]
+    ja: String,
+    /// English
+    #[schema(example = "the engine has reached its admission limit of 512 questions")]
+    en: String,
+}
+
+impl Problem {
+    fn new(error: &EngineError, row: &Row, request_id: String) -> Self {
+        // Texts of the store name folders of the server: those stay inside.
+        let en = if matches!(error, EngineError::Store(_)) {
+            "the store is not available".to_owned()
+        } else {
+            error.to_string()
+        };
+        Self {
+            r#type: format!("urn:shikaku:problem:{}", row.code),
+            title: en.clone(),
+            status: row.status,
+            code: row.code,
+            detail: Sentences { ja: row.ja.clone(), en },
+            retry: row.retry,
+            request_id,
+            fields: if let EngineError::Fields(fields) = error { fields.clone() } else { vec![] },
+        }
     }
-    problem
 }
 
 fn status(row: &Row) -> StatusCode {
