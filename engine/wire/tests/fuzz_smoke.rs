@@ -3,6 +3,12 @@
 //! Goal: the targets compile, their promises hold on the committed corpus and near it. Method: each
 //! corpus file as it is, then mutated some thousand times from a fixed seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::path::{Path, PathBuf};
 
 /// Mutations of the corpus, for each target.

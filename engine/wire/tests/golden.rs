@@ -4,11 +4,18 @@
 //! every level of error. Method: the domain decides on synthetic registrations; what is written is
 //! compared with the file, and read back it must say the same in all three forms.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support;
 
 use shikaku_domain::*;
 use shikaku_wire::encoding::decode;
 use shikaku_wire::oqs::*;
+use shikaku_wire::v1::EligibilityResponse;
 use std::path::Path;
 use support::*;
 
@@ -83,7 +90,7 @@ fn valid() {
     let answer = check_lookup(
         "valid",
         Some(&kyokai()),
-        &[member.clone()],
+        std::slice::from_ref(&member),
         &member,
         QualificationValidity::Valid,
     );
@@ -109,7 +116,7 @@ fn valid_child_of_a_national_health_insurer() {
     let answer = check_lookup(
         "valid_child",
         Some(&town),
-        &[child.clone()],
+        std::slice::from_ref(&child),
         &child,
         QualificationValidity::Valid,
     );
@@ -126,7 +133,7 @@ fn invalid_shows_when_and_why() {
     let answer = check_lookup(
         "invalid",
         Some(&kyokai()),
-        &[member.clone()],
+        std::slice::from_ref(&member),
         &member,
         QualificationValidity::Invalid,
     );
@@ -141,8 +148,13 @@ fn invalid_newer_exists() {
     member.period = period("20250401", "20261001");
     member.elsewhere = vec![period("20261001", "")];
     let validity = QualificationValidity::InvalidNewerExists;
-    let answer =
-        check_lookup("invalid_newer_exists", Some(&kyokai()), &[member.clone()], &member, validity);
+    let answer = check_lookup(
+        "invalid_newer_exists",
+        Some(&kyokai()),
+        std::slice::from_ref(&member),
+        &member,
+        validity,
+    );
     assert_eq!(answer.result("Name"), None);
 }
 
@@ -180,8 +192,13 @@ fn ambiguous() {
 fn medical_aid_with_its_ticket() {
     let person = welfare();
     let validity = QualificationValidity::Valid;
-    let answer =
-        check_lookup("medical_aid", Some(&welfare_office()), &[person.clone()], &person, validity);
+    let answer = check_lookup(
+        "medical_aid",
+        Some(&welfare_office()),
+        std::slice::from_ref(&person),
+        &person,
+        validity,
+    );
     assert_eq!(answer.result("InsurerName"), Some("見本市福祉事務所"));
     let ticket =
         |name: &str| answer.result(&format!("PublicExpenseResultList/MedicalTicketInfo/{name}"));
@@ -200,7 +217,7 @@ fn medical_aid_with_two_tickets_tells_them_apart() {
     let answer = check_lookup(
         "medical_aid_two_tickets",
         Some(&welfare_office()),
-        &[person.clone()],
+        std::slice::from_ref(&person),
         &person,
         validity,
     );
@@ -216,7 +233,7 @@ fn valid_unregistered() {
     check_lookup(
         "valid_unregistered",
         Some(&welfare_office()),
-        &[person.clone()],
+        std::slice::from_ref(&person),
         &person,
         validity,
     );
@@ -276,4 +293,43 @@ fn a_name_that_shift_jis_lacks_is_counted_and_never_a_reference() {
     assert_eq!(to_xml(&answer, CharacterCode::ShiftJis, &mut bytes), 1);
     let text = decode(&bytes, CharacterCode::ShiftJis).unwrap();
     assert!(text.contains("<Name>〓野　一</Name>") && !text.contains("&#"));
+}
+
+/// Writes the answer of `/v1/eligibility`, and reads it back as a client does.
+fn check_v1(
+    case: &str,
+    insurer: Option<&Insurer>,
+    registered: &[Registration<'_>],
+    asked: &Registration<'_>,
+) -> String {
+    let query = request_for(asked, "1").query;
+    let on = day("20261102");
+    let outcome = decide(insurer, registered, &query, on);
+    let facility = MedicalInstitutionCode::parse(FACILITY).unwrap();
+    let disclosure = disclose(&outcome, &query, facility, on);
+    let response = EligibilityResponse::new(now(), on, &outcome, disclosure.as_ref(), insurer);
+    let json = serde_json::to_string_pretty(&response).unwrap();
+    compare(&format!("v1-eligibility/{case}.json"), json.as_bytes());
+    assert!(serde_json::from_str::<EligibilityResponse<'_>>(&json).unwrap() == response);
+    json
+}
+
+#[test]
+fn v1_shows_the_same_as_the_message_in_iso_form() {
+    let member = employee();
+    let json = check_v1("valid", Some(&kyokai()), std::slice::from_ref(&member), &member);
+    assert!(json.contains("\"processExecutionTime\": \"2026-11-02T09:30:00+09:00\""));
+    assert!(json.contains("\"endDate\": \"2027-07-31\""));
+    let person = welfare();
+    check_v1("medical_aid", Some(&welfare_office()), std::slice::from_ref(&person), &person);
+    let unknown = check_v1("unknown_insurer", None, &[], &member);
+    assert!(unknown.contains(UNKNOWN_INSURER_CODE) && !unknown.contains("\"eligibility\""));
+}
+
+#[test]
+fn v1_describes_itself() {
+    use utoipa::{PartialSchema, ToSchema};
+    let schema = serde_json::to_string(&EligibilityResponse::schema()).unwrap();
+    assert_eq!(EligibilityResponse::name(), "EligibilityResponse");
+    assert!(schema.contains("qualificationValidity") && schema.contains("OQSCD006"));
 }

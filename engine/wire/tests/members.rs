@@ -1,5 +1,11 @@
 //! Insurers' files: what is accepted, what is rejected with which words, and the way back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support;
 
 use proptest::prelude::*;

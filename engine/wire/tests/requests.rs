@@ -1,5 +1,11 @@
 //! Requests as clients send them, and as nobody should. Each row names its section of the notes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use proptest::prelude::*;
 use shikaku_domain::{CharacterCode, Day, Folded, ValueError};
 use shikaku_wire::encoding::{EncodingError, REQUEST_BYTES_MAX, encode_shift_jis};

@@ -1,9 +1,10 @@
 //! Reading a file: its encoding, its kind, its header, its lines.
 
 use super::columns::{Column, InsurerColumn};
+use super::feed::{Feed, SAMPLE_BYTES, guess_encoding};
 use super::line::member_change;
 use super::reject::{Problem, Problems, Reject};
-use super::row::{Decoder, Positions, Row, free_text};
+use super::row::{Cells, Decoder, Positions, Row, free_text};
 use csv::{ByteRecord, Terminator};
 use shikaku_domain::{CharacterCode, Insurer, InsurerNumber, MemberChange, ValueError};
 use std::io::{self, Chain, Cursor, Read};
@@ -11,8 +12,6 @@ use thiserror::Error;
 
 /// Longest line. A full one has about 2 KiB.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
-/// How much of a file is looked at to tell UTF-8 from CP932: several hundred lines.
-const SAMPLE_BYTES: usize = 256 * 1024;
 /// How much is read at a time.
 const READ_BYTES: usize = 64 * 1024;
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -202,36 +201,39 @@ impl<R: Read> MemberFile<R> {
         // mark keeps the last line from ending with one.
         let line_end = u64::from(!self.csv.get_ref().is_at_end);
         let number = self.csv.position().line().saturating_sub(line_breaks + line_end);
-        if let Err((column, problem)) = self.check(line_breaks) {
-            return Line { number, content: Err(vec![Reject { line: number, column, problem }]) };
+        let reject = |column, problem| Line {
+            number,
+            content: Err(vec![Reject { line: number, column, problem }]),
+        };
+        if let Err(problem) = self.check_framing(line_breaks) {
+            return reject(None, problem);
         }
+        let cells = match self.decoder.decode(&self.record) {
+            Ok(cells) => cells,
+            Err(at) => return reject(self.header.column_at(at), Problem::NotText),
+        };
         let content = match &self.header {
             Header::Members(positions) => {
-                let row = Row { record: &self.record, decoder: &self.decoder, positions };
-                member_change(row, number).map(Content::Member)
+                member_change(Row { cells, positions }, number).map(Content::Member)
             }
-            Header::Insurers(positions) => {
-                insurer(&self.record, &self.decoder, positions, number).map(Content::Insurer)
-            }
+            Header::Insurers(positions) => insurer(cells, positions, number).map(Content::Insurer),
         };
         Line { number, content }
     }
 
     /// What must hold before the cells can be looked at.
-    fn check(&mut self, line_breaks: u64) -> Result<(), (Option<&'static str>, Problem)> {
+    fn check_framing(&self, line_breaks: u64) -> Result<(), Problem> {
         if line_breaks > 0 {
-            return Err((None, Problem::OpenQuote { lines: line_breaks + 1 }));
+            return Err(Problem::OpenQuote { lines: line_breaks + 1 });
         }
         if self.record.as_slice().len() > LINE_BYTES_MAX {
-            return Err((None, Problem::LineTooLong { max: LINE_BYTES_MAX }));
+            return Err(Problem::LineTooLong { max: LINE_BYTES_MAX });
         }
         let found = self.record.len();
         if found != self.cells {
-            return Err((None, Problem::FieldCount { expected: self.cells, found }));
+            return Err(Problem::FieldCount { expected: self.cells, found });
         }
-        self.decoder
-            .decode(&self.record)
-            .map_err(|at| (self.header.column_at(at), Problem::NotText))
+        Ok(())
     }
 }
 
@@ -323,16 +325,11 @@ fn require<C, const N: usize>(
     Ok(())
 }
 
-fn insurer(
-    record: &ByteRecord,
-    decoder: &Decoder,
-    positions: &Positions<2>,
-    line: u64,
-) -> Result<Insurer, Vec<Reject>> {
+fn insurer(cells: Cells<'_>, positions: &Positions<2>, line: u64) -> Result<Insurer, Vec<Reject>> {
     let mut problems = Problems::of_line(line);
     let mut cell = |column: InsurerColumn| {
         let at = positions.0.get(column as usize).copied().flatten();
-        let text = at.map_or("", |at| decoder.cell(record, at));
+        let text = at.map_or("", |at| cells.get(at));
         let text = if text.is_empty() { Err(ValueError::Missing) } else { Ok(text) };
         problems.keep(column.name(), text)
     };
@@ -347,55 +344,5 @@ fn insurer(
             Ok(Insurer { number, name: name.into_exposed().into_owned() })
         }
         _ => Err(problems.list),
-    }
-}
-
-/// CP932 text is hardly ever UTF-8 by chance and the other way round, so lines vote. One broken
-/// line cannot turn the whole file over; a file of ASCII only is both.
-fn guess_encoding(sample: &[u8]) -> CharacterCode {
-    let mut lines = sample.split(|b| *b == b'\n');
-    if sample.len() == SAMPLE_BYTES {
-        lines.next_back(); // cut off in the middle
-    }
-    let (mut utf8, mut other) = (0_usize, 0_usize);
-    for line in lines.filter(|line| !line.is_ascii()) {
-        if str::from_utf8(line).is_ok() { utf8 += 1 } else { other += 1 }
-    }
-    if other > utf8 { CharacterCode::ShiftJis } else { CharacterCode::Utf8 }
-}
-
-/// Hands out at most `left` bytes until that is set anew, so that no line can fill the memory, and
-/// ends the last line if the file does not.
-struct Feed<R> {
-    inner: R,
-    left: usize,
-    last: u8,
-    is_at_end: bool,
-}
-
-impl<R> Feed<R> {
-    const fn new(inner: R) -> Self {
-        Self { inner, left: LINE_BYTES_MAX, last: b'\n', is_at_end: false }
-    }
-}
-
-impl<R: Read> Read for Feed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        }
-        let length = buffer.len().min(self.left);
-        let buffer = buffer.get_mut(..length).unwrap_or_default();
-        let mut read = self.inner.read(buffer)?;
-        if let (0, Some(first), true) = (read, buffer.first_mut(), self.last != b'\n') {
-            *first = b'\n';
-            read = 1;
-        }
-        if let Some(last) = buffer.get(..read).and_then(<[u8]>::last) {
-            self.last = *last;
-        }
-        self.is_at_end = read == 0;
-        self.left -= read;
-        Ok(read)
     }
 }

@@ -10,6 +10,7 @@
 //! rejected with all its problems and the next one is read; a bad header refuses the file.
 
 mod columns;
+mod feed;
 mod file;
 mod line;
 mod reject;

@@ -2,6 +2,7 @@
 
 use super::columns::Column;
 use super::reject::{Problem, Problems};
+use crate::encoding::decode;
 use csv::ByteRecord;
 use shikaku_domain::{CharacterCode, Day, Period, Personal, Text, ValueError};
 use std::borrow::Cow;
@@ -15,59 +16,107 @@ const YEN_DIGITS_MAX: usize = 7;
 /// Where the columns of the contract stand in this file, resolved once from the header.
 pub(super) struct Positions<const N: usize>(pub(super) [Option<usize>; N]);
 
-/// Turns the bytes of a record into text, reusing its buffer from line to line.
+/// Turns the bytes of a record into text, reusing its buffers from line to line.
 pub(super) struct Decoder {
     code: CharacterCode,
+    /// The cells of a CP932 line one after the other, and where each ends.
     text: String,
-    /// Where each cell ends in `text`; unused while the record itself is the text.
     ends: Vec<usize>,
-    is_record_text: bool,
 }
 
 impl Decoder {
     pub(super) const fn new(code: CharacterCode) -> Self {
-        Self { code, text: String::new(), ends: Vec::new(), is_record_text: true }
+        Self { code, text: String::new(), ends: Vec::new() }
     }
 
-    /// Prepares the record for [`Self::cell`]. On error, the first cell that is not text.
-    pub(super) fn decode(&mut self, record: &ByteRecord) -> Result<(), usize> {
-        self.is_record_text = record.as_slice().is_ascii();
-        if self.is_record_text {
-            return Ok(());
-        }
-        self.text.clear();
-        self.ends.clear();
-        for (at, cell) in record.iter().enumerate() {
-            match self.code {
-                CharacterCode::Utf8 => {
-                    self.text.push_str(str::from_utf8(cell).map_err(|_| at)?);
+    /// The record's cells. On error, the first cell that is not text.
+    pub(super) fn decode<'a>(&'a mut self, record: &'a ByteRecord) -> Result<Cells<'a>, usize> {
+        match self.code {
+            CharacterCode::ShiftJis if !record.as_slice().is_ascii() => {
+                self.text.clear();
+                self.ends.clear();
+                for (at, cell) in record.iter().enumerate() {
+                    match str::from_utf8(cell) {
+                        Ok(ascii) if ascii.is_ascii() => self.text.push_str(ascii),
+                        _ => self.text.push_str(&decode(cell, self.code).map_err(|_| at)?),
+                    }
+                    self.ends.push(self.text.len());
                 }
-                CharacterCode::ShiftJis => {
-                    self.text.push_str(&crate::encoding::decode(cell, self.code).map_err(|_| at)?);
-                }
+                Ok(Cells { text: &self.text, bounds: Bounds::Ends(&self.ends) })
             }
-            self.ends.push(self.text.len());
+            CharacterCode::Utf8 | CharacterCode::ShiftJis => {
+                let broken = || record.iter().position(|cell| str::from_utf8(cell).is_err());
+                let text = str::from_utf8(record.as_slice()).map_err(|_| broken().unwrap_or(0))?;
+                // Half a character at the end of one cell and half at the beginning of the next
+                // make a whole, but not text.
+                if !begins_at_characters(record, text) {
+                    return Err(broken().unwrap_or(0));
+                }
+                Ok(Cells { text, bounds: Bounds::Record(record) })
+            }
         }
-        Ok(())
+    }
+}
+
+fn begins_at_characters(record: &ByteRecord, text: &str) -> bool {
+    let mut begin = 0;
+    text.is_ascii()
+        || record.iter().all(|cell| {
+            begin += cell.len();
+            text.is_char_boundary(begin)
+        })
+}
+
+/// The cells of one line as text.
+#[derive(Clone, Copy)]
+pub(super) struct Cells<'a> {
+    text: &'a str,
+    bounds: Bounds<'a>,
+}
+
+/// Where each cell begins and ends in the text.
+#[derive(Clone, Copy)]
+enum Bounds<'a> {
+    /// As in the record: its bytes are the text.
+    Record(&'a ByteRecord),
+    /// Each from the end of the one before.
+    Ends(&'a [usize]),
+}
+
+impl<'a> Cells<'a> {
+    fn raw(self, at: usize) -> Option<&'a str> {
+        match self.bounds {
+            Bounds::Record(record) => self.text.get(record.range(at)?),
+            Bounds::Ends(ends) => {
+                let start = at.checked_sub(1).and_then(|before| ends.get(before));
+                self.text.get(start.copied().unwrap_or_default()..*ends.get(at)?)
+            }
+        }
     }
 
-    /// The text of a cell without the blanks around it, nor the carriage return after it; empty when there is no such cell.
-    pub(super) fn cell<'a>(&'a self, record: &'a ByteRecord, at: usize) -> &'a str {
-        let text = if self.is_record_text {
-            record.get(at).and_then(|cell| str::from_utf8(cell).ok())
-        } else {
-            let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
-            self.ends.get(at).and_then(|end| self.text.get(start.unwrap_or_default()..*end))
+    /// Whether nothing but blanks is in the cell.
+    fn is_blank(self, at: usize) -> bool {
+        let is_empty = match self.bounds {
+            Bounds::Record(record) => record.range(at).is_none_or(|range| range.is_empty()),
+            Bounds::Ends(_) => false,
         };
-        text.unwrap_or_default().trim_matches([' ', '\u{3000}', '\r'])
+        is_empty || self.get(at).is_empty()
+    }
+
+    /// The cell without the blanks around it and the carriage return after it; empty when there is
+    /// no such cell.
+    pub(super) fn get(self, at: usize) -> &'a str {
+        match self.raw(at) {
+            None | Some("") => "",
+            Some(text) => text.trim_matches([' ', '\u{3000}', '\r']),
+        }
     }
 }
 
 /// One line of a members' file.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
-    pub(super) record: &'a ByteRecord,
-    pub(super) decoder: &'a Decoder,
+    pub(super) cells: Cells<'a>,
     pub(super) positions: &'a Positions<{ Column::COUNT }>,
 }
 
@@ -75,14 +124,17 @@ impl<'a> Row<'a> {
     /// The cell's text; empty when the file lacks the column.
     pub(super) fn text(self, column: Column) -> &'a str {
         match self.positions.0.get(column as usize) {
-            Some(Some(at)) => self.decoder.cell(self.record, *at),
+            Some(Some(at)) => self.cells.get(*at),
             _ => "",
         }
     }
 
     /// Whether all of these cells are empty.
     pub(super) fn is_blank(self, columns: &[Column]) -> bool {
-        columns.iter().all(|column| self.text(*column).is_empty())
+        columns.iter().all(|column| match self.positions.0.get(*column as usize) {
+            Some(Some(at)) => self.cells.is_blank(*at),
+            _ => true,
+        })
     }
 
     /// The parsed value of a cell that must not be empty; a problem is noted.

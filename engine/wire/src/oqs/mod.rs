@@ -12,15 +12,15 @@ mod parsed;
 mod raw;
 mod request;
 mod sink;
+mod tree;
 mod xml;
 
-pub use answer::{
-    Answered, MessageResult, SingleAnswer, UNKNOWN_INSURER_CODE, to_json, to_xml, write,
-};
+pub use answer::{Answered, MessageResult, SingleAnswer, UNKNOWN_INSURER_CODE, to_json, to_xml};
 pub use error::{Malformed, RequestError};
 pub use json::parse_json;
 pub use parsed::{ANSWER_BYTES_MAX, ParsedAnswer};
 pub(crate) use raw::folded_symbol;
 pub use request::{ARBITRARY_CHARS_MAX, RequestHeader, SearchInfo, SingleRequest};
 pub use sink::{JsonSink, Sink, XmlSink};
+pub use tree::write;
 pub use xml::parse_xml;

@@ -1,6 +1,10 @@
 //! Synthetic registrations and requests for the tests of this crate.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses a part of it; helpers of tests fail as tests do"
+)]
 
 use shikaku_domain::*;
 use shikaku_wire::oqs::{SingleRequest, parse_json};
