@@ -274,10 +274,18 @@ impl ClientCertVerifier for Shared {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let loaded = self.current();
-        if loaded.crl_status(now.as_secs()) == CrlStatus::Expired {
-            return Err(CertificateError::ExpiredRevocationList.into());
-        }
-        loaded.clients.verify_client_cert(end_entity, intermediates, now)
+        let verified = if loaded.crl_status(now.as_secs()) == CrlStatus::Expired {
+            Err(CertificateError::ExpiredRevocationList.into())
+        } else {
+            loaded.clients.verify_client_cert(end_entity, intermediates, now)
+        };
+        // The client gets an alert of one word; whoever helps it looks here.
+        verified.inspect_err(|error| {
+            let client = ClientCertificate::parse(end_entity).ok();
+            let serial = client.as_ref().map_or("unreadable", |client| &client.serial);
+            let holder = client.as_ref().map(|client| client.identity.to_string());
+            tracing::info!(serial, holder, %error, "Refused a client certificate.");
+        })
     }
 
     fn verify_tls12_signature(
