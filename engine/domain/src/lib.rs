@@ -11,6 +11,7 @@ mod calendar;
 mod certificate;
 mod codes;
 mod fold;
+mod history;
 mod identifier;
 mod personal;
 mod registration;
@@ -31,6 +32,7 @@ pub use codes::{
     TicketType,
 };
 pub use fold::{FOLDED_BYTES_MAX, Folded};
+pub use history::{elsewhere, fill_elsewhere, gaps, overlaps};
 pub use identifier::{
     CARD_TEXT_CHARS_MAX, CardText, InsuredBranchNumber, InsurerNumber, MedicalInstitutionCode,
     PersonId, PostNumber, Scheme, check_digit,

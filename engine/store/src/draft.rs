@@ -12,14 +12,15 @@
 use crate::change::{Change, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
-use crate::history;
 use crate::keys::CardKey;
 use crate::reader::Reader;
 use crate::record::{
     ENTRY_BYTES_MAX, Membership, REGISTRATIONS_MAX, Slot, decode_person, decode_slots, encode_body,
     encode_entry, encode_person,
 };
-use shikaku_domain::{Day, InsuredBranchNumber, MemberChange, Period, PersonId};
+use shikaku_domain::{
+    Day, InsuredBranchNumber, MemberChange, Period, PersonId, elsewhere, gaps, overlaps,
+};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -122,6 +123,7 @@ pub(crate) struct Draft<'r> {
 }
 
 /// What a batch comes to.
+#[derive(Default)]
 pub(crate) struct Finished {
     /// In the order of table and key, so that one batch always gives the same bytes.
     pub(crate) changes: Vec<Change>,
@@ -225,7 +227,7 @@ impl<'r> Draft<'r> {
 
     /// Brings `elsewhere` up to date and gives the changes to write.
     pub(crate) fn finish(mut self) -> Result<Finished, StoreError> {
-        let (mut gaps, mut overlaps) = (0, 0);
+        let mut finished = Finished::default();
         let persons = std::mem::take(&mut self.persons);
         for (person, draft) in &persons {
             if draft.is_dirty {
@@ -233,14 +235,16 @@ impl<'r> Draft<'r> {
             }
             if draft.memberships.len() > 1 {
                 let all = draft.memberships.iter();
-                gaps += history::gaps(&mut all.clone().map(|m| m.period).collect::<Vec<_>>());
+                let mut periods: Vec<_> = all.clone().map(|m| m.period).collect();
+                finished.gaps += gaps(&mut periods);
                 let by_insurer: Vec<_> = all
                     .map(|m| (m.card.insurer_and_birthdate().map(|of| of.0), m.period))
                     .collect();
-                overlaps += history::overlaps(&by_insurer);
+                finished.overlaps += overlaps(&by_insurer);
             }
         }
-        let mut changes = Vec::with_capacity(self.entries.len() + persons.len());
+        let changes = &mut finished.changes;
+        changes.reserve(self.entries.len() + persons.len());
         for (card, entry) in self.entries.iter().filter(|(_, entry)| entry.is_dirty) {
             let value = (!entry.slots.is_empty()).then(|| encode_entry(&entry.slots));
             check_size(value.as_ref())?;
@@ -252,7 +256,7 @@ impl<'r> Draft<'r> {
             changes.push(Change::person(*person, value));
         }
         changes.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
-        Ok(Finished { changes, gaps, overlaps })
+        Ok(finished)
     }
 
     fn update_elsewhere(
@@ -262,7 +266,7 @@ impl<'r> Draft<'r> {
     ) -> Result<(), StoreError> {
         let all: Vec<_> = memberships.iter().map(|m| (m.card, m.period)).collect();
         for (card, period) in &all {
-            let elsewhere = history::elsewhere((card, *period), &all);
+            let elsewhere = elsewhere((card, *period), &all);
             let slot = self.slot(card, person, period.start())?;
             if slot.elsewhere != elsewhere {
                 slot.elsewhere = elsewhere;

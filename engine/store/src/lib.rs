@@ -21,7 +21,6 @@ mod codec;
 mod draft;
 mod error;
 mod format;
-mod history;
 mod insurers;
 mod keys;
 mod log;

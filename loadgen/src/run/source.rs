@@ -2,7 +2,7 @@
 
 use super::RunError;
 use crate::population::{Manifest, Population};
-use shikaku_domain::{Insurer, Registration};
+use shikaku_domain::{Insurer, Registration, fill_elsewhere};
 use std::ops::Range;
 use std::path::Path;
 
@@ -55,17 +55,6 @@ impl Block {
         let at = person.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         let range = at.and_then(|at| self.ranges.get(at)).cloned();
         range.and_then(|range| self.registrations.get(range)).unwrap_or_default()
-    }
-}
-
-/// Periods under other cards that begin later, as the store keeps them beside each registration.
-fn fill_elsewhere(registrations: &mut [Registration<'_>]) {
-    let periods: Vec<_> = registrations.iter().map(|r| (r.card.clone(), r.period)).collect();
-    for registration in registrations {
-        let later = periods.iter().filter(|(card, period)| {
-            *card != registration.card && period.start() > registration.period.start()
-        });
-        registration.elsewhere = later.map(|(_, period)| *period).collect();
     }
 }
 

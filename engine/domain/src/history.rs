@@ -1,6 +1,6 @@
-//! The rules about one person's memberships over time. Pure.
+//! The rules about one person's memberships over time.
 
-use shikaku_domain::{Day, Period};
+use crate::{Day, Period, Registration};
 
 /// When a person is covered under another card by a later membership: what a registration has in
 /// `elsewhere`.
@@ -8,10 +8,8 @@ use shikaku_domain::{Day, Period};
 /// `memberships` are all of one person, `own` the one asked for. Those under other cards that
 /// start after it count; one that started on the same day or before is no newer eligibility, and
 /// one under the same card is found by the same read. Ordered by start, then end.
-pub(crate) fn elsewhere<K: PartialEq>(
-    own: (&K, Period),
-    memberships: &[(K, Period)],
-) -> Vec<Period> {
+#[must_use]
+pub fn elsewhere<K: PartialEq>(own: (&K, Period), memberships: &[(K, Period)]) -> Vec<Period> {
     let (own_card, own_period) = own;
     let mut later: Vec<Period> = memberships
         .iter()
@@ -22,9 +20,27 @@ pub(crate) fn elsewhere<K: PartialEq>(
     later
 }
 
+/// Fills [`Registration::elsewhere`] of everything registered about one person, as the centre
+/// would hold it.
+pub fn fill_elsewhere(registrations: &mut [Registration<'_>]) {
+    let memberships: Vec<_> = registrations
+        .iter()
+        .map(|registration| {
+            let card = &registration.card;
+            let key =
+                (card.insurer, card.symbol_to_compare(), *card.number.folded(), card.birthdate);
+            (key, registration.period)
+        })
+        .collect();
+    for (registration, (card, period)) in registrations.iter_mut().zip(&memberships) {
+        registration.elsewhere = elsewhere((card, *period), &memberships);
+    }
+}
+
 /// How often one person's insurance has a gap: at least one day without cover between two
 /// memberships.
-pub(crate) fn gaps(periods: &mut [Period]) -> u64 {
+#[must_use]
+pub fn gaps(periods: &mut [Period]) -> u64 {
     periods.sort_by_key(|period| period.start());
     let mut gaps = 0;
     let mut covered_until: Option<Day> = None;
@@ -40,7 +56,8 @@ pub(crate) fn gaps(periods: &mut [Period]) -> u64 {
 }
 
 /// How many pairs of one person's memberships with different insurers cover a same day.
-pub(crate) fn overlaps<I: PartialEq>(memberships: &[(I, Period)]) -> u64 {
+#[must_use]
+pub fn overlaps<I: PartialEq>(memberships: &[(I, Period)]) -> u64 {
     let mut overlaps = 0;
     let mut rest = memberships;
     while let Some(((insurer, period), later)) = rest.split_first() {
