@@ -191,6 +191,20 @@ fn the_end_of_a_certificate_is_its_last_valid_day() {
 }
 
 #[test]
+fn nines_stand_for_no_end() {
+    let line = GOOD
+        .replace("20250401,,", "20250401,99991231,")
+        .replace(",01,,,,,", ",01,01,A03,20250801,99991231,");
+    let file = format!("{HEADER}\n{line}\n");
+    let mut file = MemberFile::open(file.as_bytes()).unwrap();
+    let read = file.next().unwrap().unwrap().content.unwrap();
+    let Content::Member(MemberChange::Put(read)) = read else { panic!("a registration") };
+    assert_eq!((read.period.end(), read.limit_application[0].valid.end()), (None, None));
+    let start = GOOD.replace("20250401", "99991231");
+    assert_eq!(problems(&start), [("QualificationDate", "SHK-VAL-009")]);
+}
+
+#[test]
 fn broken_bytes_reject_their_line_and_no_other() {
     let mut bytes = format!("{HEADER}\n{GOOD}\n{GOOD}\n{GOOD}\n").into_bytes();
     let name = bytes.windows(6).position(|w| w == "資格".as_bytes()).unwrap();

@@ -102,7 +102,7 @@ fn registration<'a>(row: Row<'a>, problems: &mut Problems) -> Option<Registratio
     let post_number = row.optional(Column::PostNumber, problems, PostNumber::parse);
     let card_issued = row.optional(Column::InsuredCertificateIssuanceDate, problems, Day::parse);
     let card_valid_from = row.optional(Column::InsuredCardValidDate, problems, Day::parse);
-    let card_expires = row.optional(Column::InsuredCardExpirationDate, problems, Day::parse);
+    let card_expires = row.end(Column::InsuredCardExpirationDate, problems, Day::parse);
     if card_valid_from.zip(card_expires).is_some_and(|(from, until)| until < from) {
         let column = Column::InsuredCardExpirationDate.name();
         problems.note(Some(column), ValueError::EndBeforeStart.into());
@@ -146,7 +146,7 @@ fn registration<'a>(row: Row<'a>, problems: &mut Problems) -> Option<Registratio
 /// 資格取得年月日 until 資格喪失年月日.
 fn qualification(row: Row<'_>, birthdate: Option<Day>, problems: &mut Problems) -> Option<Period> {
     let start = row.required(Column::QualificationDate, problems, Day::parse);
-    let end = row.optional(Column::DisqualificationDate, problems, Day::parse);
+    let end = row.end(Column::DisqualificationDate, problems, Day::parse);
     let start = start?;
     if birthdate.is_some_and(|birthdate| start < birthdate) {
         problems.note(Some(Column::QualificationDate.name()), Problem::QualifiedBeforeBirth);

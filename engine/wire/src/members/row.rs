@@ -113,6 +113,9 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// What many insurers' systems write for "no end".
+const OPEN_END: &str = "99991231";
+
 /// One line of a members' file.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
@@ -163,6 +166,16 @@ impl<'a> Row<'a> {
         if text.is_empty() { None } else { problems.keep(column.name(), parse(text)) }
     }
 
+    /// The parsed value of an end date, `None` when it is empty or [`OPEN_END`].
+    pub(super) fn end<T>(
+        self,
+        column: Column,
+        problems: &mut Problems,
+        parse: impl FnOnce(&'a str) -> Result<T, ValueError>,
+    ) -> Option<T> {
+        if self.text(column) == OPEN_END { None } else { self.optional(column, problems, parse) }
+    }
+
     /// A certificate's period from its first and its last valid day.
     pub(super) fn period(
         self,
@@ -171,7 +184,7 @@ impl<'a> Row<'a> {
         problems: &mut Problems,
     ) -> Option<Period> {
         let start = self.required(first, problems, Day::parse)?;
-        let end = self.optional(last, problems, |text| {
+        let end = self.end(last, problems, |text| {
             let last = Day::parse(text)?;
             if last < start {
                 return Err(ValueError::EndBeforeStart);
