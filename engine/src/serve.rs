@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::tls::{TlsFiles, TlsReloader};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
-use shikaku_store::{Reader, Store, StoreOptions};
+use shikaku_store::{Closing, Reader, Store, StoreOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +34,10 @@ pub enum ServeError {
     #[error("{code}: {0}", code = .0.code())]
     Store(#[from] shikaku_store::StoreError),
     /// Certificates.
-    #[error(transparent)]
+    #[error("{code}: {0}", code = .0.code())]
     Tls(#[from] crate::tls::TlsError),
     /// Accounts and the token key.
-    #[error(transparent)]
+    #[error("{code}: {0}", code = .0.code())]
     Account(#[from] crate::account::AccountError),
     /// A port cannot be opened.
     #[error(
@@ -72,19 +72,44 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     actix_rt::spawn(admin);
 
     let store = open_store(&config).await?;
-    let tls = Arc::new(TlsReloader::new(tls_files(&config), Arc::new(SystemClock))?);
-    let parts = Parts::start(&config, store, Arc::clone(&tls), Arc::clone(&metrics))?;
-    parts.watch(&health);
-    let (address, server) = service(&config, &parts, &tls)?;
+    let closing = store.closing();
+    let served = run(&config, store, metrics, &health, admin_address).await;
+    admin_handle.stop(true).await;
+    drop(health);
+    wait_until_closed(closing, Duration::from_secs(config.server.drain_seconds)).await;
+    served
+}
+
+/// From the open store to the end of the service. Nothing here outlives it but actors, which end
+/// when nobody can reach them any more.
+async fn run(
+    config: &Config,
+    store: Store,
+    metrics: Arc<Metrics>,
+    health: &Health,
+    admin: SocketAddr,
+) -> Result<(), ServeError> {
+    let tls = Arc::new(TlsReloader::new(tls_files(config), Arc::new(SystemClock))?);
+    let parts = Parts::start(config, store, Arc::clone(&tls), metrics)?;
+    parts.watch(health);
+    let (address, server) = service(config, &parts, &tls)?;
     let handle = server.handle();
     actix_rt::spawn(server);
 
     health.enter(Phase::Serving);
-    announce(address, admin_address);
+    announce(address, admin);
     wait_for_stop(&parts, &tls).await?;
-    stop(&config, &health, &parts, &handle).await;
-    admin_handle.stop(true).await;
+    stop(config, health, &parts, &handle).await;
     Ok(())
+}
+
+/// The threads of actors and workers let go of the store one after the other; the process must
+/// not end before the last.
+async fn wait_until_closed(closing: Closing, grace: Duration) {
+    match web::block(move || closing.wait(grace)).await {
+        Ok(true) => tracing::info!("The store is closed."),
+        Ok(false) | Err(_) => tracing::warn!("The store was not closed in time."),
+    }
 }
 
 /// The parts that live between start and stop.

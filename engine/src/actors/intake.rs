@@ -11,7 +11,7 @@ use shikaku_wire::members::RejectWriter;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,9 +35,34 @@ impl Actor for Intake {
     type Context = SyncContext<Self>;
 }
 
-/// Load a file that lies on disk.
+/// An upload on disk, gone with this value: whether it was loaded, refused or its sender left,
+/// the sender still has the file.
+pub struct Upload(PathBuf);
+
+impl Upload {
+    /// Takes charge of a file that may not exist yet.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed at the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Load an upload.
 struct LoadFile {
-    path: PathBuf,
+    upload: Upload,
     id: FileId,
     options: LoadOptions,
     rejects: PathBuf,
@@ -67,7 +92,7 @@ impl State {
         if self.stop.load(Ordering::SeqCst) {
             return Err(EngineError::Stopping);
         }
-        let source = BufReader::new(File::open(&file.path).map_err(EngineError::Upload)?);
+        let source = BufReader::new(File::open(file.upload.path()).map_err(EngineError::Upload)?);
         let rejects = File::create(&file.rejects).map_err(IntakeError::Rejects)?;
         let rejects = RejectWriter::new(BufWriter::new(rejects)).map_err(IntakeError::Rejects)?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,19 +161,19 @@ impl IntakeHandle {
         Arc::clone(&self.permits).try_acquire_owned().map_err(busy)
     }
 
-    /// Loads a file; its rejected lines go to `rejects`. Loading goes on if the asker leaves.
+    /// Loads an upload; its rejected lines go to `rejects`. Loading goes on if the asker leaves.
     ///
     /// # Errors
     /// What [`intake::load`] gives, [`EngineError::Stopping`] during a stop.
     pub async fn load(
         &self,
-        path: PathBuf,
+        upload: Upload,
         id: FileId,
         options: LoadOptions,
         rejects: PathBuf,
         place: OwnedSemaphorePermit,
     ) -> Result<LoadSummary, EngineError> {
-        let file = LoadFile { path, id, options, rejects, _permit: place };
+        let file = LoadFile { upload, id, options, rejects, _permit: place };
         self.actor.send(file).await.unwrap_or(Err(EngineError::Stopping))
     }
 

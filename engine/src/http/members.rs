@@ -3,6 +3,7 @@
 use super::Worker;
 use super::peer::{self, Sender};
 use super::respond::{self, Problem, observed};
+use crate::actors::intake::Upload;
 use crate::config::Config;
 use crate::intake::{FileDigest, LoadOptions, LoadSummary, Mode, Removal};
 use crate::metrics::Interface;
@@ -14,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use shikaku_store::FileId;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 /// A client that sends nothing for so long has gone.
 const UPLOAD_SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -178,7 +181,7 @@ pub(super) async fn upload(
         let mode = query.and_then(|query| Mode::from_name(&query.mode)).ok_or(wrong)?;
         let place = worker.shared.intake.place()?;
         let uploads = &worker.shared.uploads;
-        let (path, id) = receive(uploads, mode, payload).await?;
+        let (upload, id) = receive(uploads, mode, payload).await?;
         let options = LoadOptions {
             mode,
             insurer: match sender {
@@ -188,10 +191,8 @@ pub(super) async fn upload(
             removal_percent_max: uploads.removal_percent_max,
         };
         let rejects = uploads.rejects(sender, &format!("{id:?}"));
-        let loaded = worker.shared.intake.load(path.clone(), id, options, rejects, place).await;
-        // Whether it was loaded or not, the sender still has the file.
-        let _ = tokio::fs::remove_file(&path).await;
-        let report = LoadReport::new(id, mode, &loaded?);
+        let loaded = worker.shared.intake.load(upload, id, options, rejects, place).await?;
+        let report = LoadReport::new(id, mode, &loaded);
         tracing::info!(
             lines = report.lines,
             rejected = report.rejected,
@@ -215,32 +216,23 @@ async fn receive(
     uploads: &Uploads,
     mode: Mode,
     mut payload: Payload,
-) -> Result<(PathBuf, FileId), EngineError> {
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let path = uploads.waiting.join(format!("{number}.csv"));
-    let mut file = tokio::fs::File::create(&path).await.map_err(EngineError::Upload)?;
+) -> Result<(Upload, FileId), EngineError> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let upload = Upload::new(uploads.waiting.join(format!("{number}.csv")));
+    let mut file = tokio::fs::File::create(upload.path()).await.map_err(EngineError::Upload)?;
     let mut digest = FileDigest::default();
     let mut left = uploads.mib_max << 20;
-    let received = async {
-        while let Some(chunk) = tokio::time::timeout(UPLOAD_SILENCE_MAX, payload.next())
-            .await
-            .map_err(|_| EngineError::Upload(io::ErrorKind::TimedOut.into()))?
-        {
-            let chunk = chunk.map_err(|error| EngineError::Upload(io::Error::other(error)))?;
-            left = left
-                .checked_sub(chunk.len() as u64)
-                .ok_or(EngineError::UploadTooLarge { limit_mib: uploads.mib_max })?;
-            digest.update(&chunk);
-            file.write_all(&chunk).await.map_err(EngineError::Upload)?;
-        }
-        file.flush().await.map_err(EngineError::Upload)
-    };
-    if let Err(error) = received.await {
-        let _ = tokio::fs::remove_file(&path).await;
-        return Err(error);
+    let silent = |_| EngineError::Upload(io::ErrorKind::TimedOut.into());
+    while let Some(chunk) = timeout(UPLOAD_SILENCE_MAX, payload.next()).await.map_err(silent)? {
+        let chunk = chunk.map_err(|error| EngineError::Upload(io::Error::other(error)))?;
+        let too_large = EngineError::UploadTooLarge { limit_mib: uploads.mib_max };
+        left = left.checked_sub(chunk.len() as u64).ok_or(too_large)?;
+        digest.update(&chunk);
+        file.write_all(&chunk).await.map_err(EngineError::Upload)?;
     }
-    Ok((path, digest.finish(mode)))
+    file.flush().await.map_err(EngineError::Upload)?;
+    Ok((upload, digest.finish(mode)))
 }
 
 /// The rejected lines of a file, as CSV.

@@ -17,6 +17,7 @@
 //! Everything blocks; nothing is async. RocksDB is linked only here.
 
 mod change;
+mod closing;
 mod codec;
 mod draft;
 mod error;
@@ -38,6 +39,7 @@ mod verify;
 mod writer;
 
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};
+pub use closing::Closing;
 pub use error::StoreError;
 pub use keys::{CARD_KEY_BYTES_MAX, CardKey};
 pub use log::{ChangeLog, LocalLog, MemoryLog, REPLAY_RECORDS_MAX};

@@ -4,6 +4,7 @@
 //! interval 1 with a hash in each block (1.5 x the default), a HyperClock cache (1.1 x LRU), LZ4.
 
 use crate::change::{Change, Position, Table};
+use crate::closing::Open;
 use crate::error::StoreError;
 use crate::shard::{Backend, ShardStats, Visit};
 use rocksdb::{
@@ -54,6 +55,7 @@ const BACKGROUND_JOBS_MAX: i32 = 2;
 pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) shards: usize,
+    pub(crate) open: Open,
 }
 
 /// Opens a database with the default column family and these others, making what is missing.
@@ -123,6 +125,8 @@ pub(crate) struct RocksShard {
     cache: Cache,
     cache_capacity: usize,
     applied: AtomicU64,
+    /// Dropped after the database.
+    _open: Open,
 }
 
 impl RocksShard {
@@ -145,6 +149,7 @@ impl RocksShard {
             cache: shared.cache.clone(),
             cache_capacity,
             applied: AtomicU64::new(0),
+            _open: shared.open.clone(),
         };
         let applied = shard.db.get_pinned_cf(shard.family(META)?, APPLIED);
         if let Some(stored) = applied.map_err(|error| shard.failed(&error))? {

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::change::Position;
+use crate::closing::{Closing, Open};
 use crate::error::StoreError;
 use crate::format;
 use crate::insurers::InsurerTable;
@@ -43,6 +44,7 @@ pub struct Store {
     log: LocalLog,
     writers: Vec<ShardWriter>,
     reader: Reader,
+    closing: Closing,
 }
 
 impl Store {
@@ -53,10 +55,18 @@ impl Store {
     /// [`StoreError::NoStore`], [`StoreError::InUse`], [`StoreError::NewerFormat`],
     /// [`StoreError::LogIncomplete`], damage, or what the disk reports.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
-        let (log, mut writers, reader) = open_parts(options)?;
+        let (open, closing) = Open::new();
+        let (log, mut writers, reader) = open_parts(options, open)?;
         let head = log.head();
         replay(&log, &mut writers, head, &mut |_| {})?;
-        Ok(Self { log, writers, reader })
+        Ok(Self { log, writers, reader, closing })
+    }
+
+    /// Tells when the store has closed: when all its parts are dropped. A process that handed them
+    /// to other threads waits for it before it ends.
+    #[must_use]
+    pub fn closing(&self) -> Closing {
+        self.closing.clone()
     }
 
     /// The parts: the sequencer, the writer of each shard by index, and the reader.
@@ -67,10 +77,17 @@ impl Store {
     }
 }
 
-fn open_parts(options: &StoreOptions) -> Result<(LocalLog, Vec<ShardWriter>, Reader), StoreError> {
+fn open_parts(
+    options: &StoreOptions,
+    open: Open,
+) -> Result<(LocalLog, Vec<ShardWriter>, Reader), StoreError> {
     let path = &options.path;
     let shards = match format::read(path)? {
         Some(shards) => shards,
+        // By another number of shards than it was made with, a store would find nobody.
+        None if path.join("log").exists() => {
+            return Err(StoreError::DamagedFormat { path: path.join("FORMAT") });
+        }
         None if options.create => {
             check_shard_count(options.shards)?;
             fs::create_dir_all(path).map_err(|error| StoreError::from_io(path, &error))?;
@@ -81,10 +98,11 @@ fn open_parts(options: &StoreOptions) -> Result<(LocalLog, Vec<ShardWriter>, Rea
     };
     check_shard_count(shards)?;
     // The log comes first: its lock guards the whole store.
-    let log = open_log(path)?;
+    let log = open_log(path, open.clone())?;
     let shared = Shared {
         cache: Cache::new_hyper_clock_cache(options.cache_bytes, 0),
         shards: usize::from(shards),
+        open,
     };
     let backends = (0..shards)
         .map(|index| -> Result<Arc<dyn Backend>, StoreError> {
@@ -104,8 +122,8 @@ fn open_parts(options: &StoreOptions) -> Result<(LocalLog, Vec<ShardWriter>, Rea
     Ok((log, writers, reader))
 }
 
-fn open_log(store: &Path) -> Result<LocalLog, StoreError> {
-    match LocalLog::open(&store.join("log")) {
+fn open_log(store: &Path, open: Open) -> Result<LocalLog, StoreError> {
+    match LocalLog::open_with(&store.join("log"), open) {
         Err(StoreError::InUse { .. }) => Err(StoreError::InUse { path: store.to_owned() }),
         opened => opened,
     }
@@ -156,7 +174,7 @@ pub fn rebuild(
         Some(shard) if shard < shards => shard..shard + 1,
         Some(given) => return Err(StoreError::ShardCount { given, max: shards - 1 }),
     };
-    let lock = open_log(path)?;
+    let lock = open_log(path, Open::new().0)?;
     for index in dropped {
         let shard = shard_path(path, index);
         match fs::remove_dir_all(&shard) {
@@ -167,7 +185,7 @@ pub fn rebuild(
         }
     }
     drop(lock);
-    let (log, mut writers, _reader) = open_parts(&offline(path))?;
+    let (log, mut writers, _reader) = open_parts(&offline(path), Open::new().0)?;
     let head = log.head();
     replay(&log, &mut writers, head, progress)
 }

@@ -2,6 +2,7 @@
 
 use super::{ChangeLog, check_next};
 use crate::change::{LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position};
+use crate::closing::Open;
 use crate::codec::Damage;
 use crate::error::StoreError;
 use crate::rocks::{Db, TableUse, open_db};
@@ -18,6 +19,8 @@ pub struct LocalLog {
     db: Db,
     path: PathBuf,
     head: Position,
+    /// Dropped after the database.
+    _open: Open,
 }
 
 impl LocalLog {
@@ -27,8 +30,13 @@ impl LocalLog {
     /// [`StoreError::InUse`] when it is open elsewhere, [`StoreError::CorruptRecord`], or what the
     /// disk reports.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Open::new().0)
+    }
+
+    /// As [`LocalLog::open`], as one of the databases that `open` stands for.
+    pub(crate) fn open_with(path: &Path, open: Open) -> Result<Self, StoreError> {
         let db = open_db(path, &[(OPERATIONS, TableUse::Log)], TableUse::Log, None)?;
-        let mut log = Self { db, path: path.to_owned(), head: Position::START };
+        let mut log = Self { db, path: path.to_owned(), head: Position::START, _open: open };
         if let Some(last) = log.db.iterator(IteratorMode::End).next() {
             let (key, _) = last.map_err(|error| log.failed(&error))?;
             log.head = position(&key).map_err(|damage| log.corrupt(damage))?;
