@@ -69,9 +69,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Load(args) => load::load(&args)?,
         Command::Rebuild(args) => load::rebuild(&args)?,
         Command::Verify(args) => load::verify(&args)?,
-        Command::Ca(args) => ca::run(&args, &SystemClock, &mut io::stdout())?,
+        Command::Ca(args) => ca::run(&args, &SystemClock, &mut io::stdout())
+            .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?,
         Command::Account(args) => {
-            account::run(&args, &mut io::stdin().lock(), &mut io::stdout())?;
+            account::run(&args, &mut io::stdin().lock(), &mut io::stdout())
+                .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?;
         }
         Command::CheckConfig(file) => {
             read(&file)?.check_files()?;

@@ -65,7 +65,8 @@ pub fn said(output: &Output) -> String {
 /// # Panics
 /// When it is not within [`PATIENCE`].
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let (start, (lock, bell)) = (Instant::now(), &(std::sync::Mutex::new(()), std::sync::Condvar::new()));
+    let (start, (lock, bell)) =
+        (Instant::now(), &(std::sync::Mutex::new(()), std::sync::Condvar::new()));
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
         let nothing = lock.lock().unwrap();
@@ -139,13 +140,34 @@ impl Centre {
     /// As [`Centre::start`], with environment variables.
     #[must_use]
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Engine {
-        let mut child = Command::new(program("shikaku"))
+        let mut command = Command::new(program("shikaku"));
+        command.envs(environment.iter().copied());
+        self.serve(command)
+    }
+
+    /// As [`Centre::start`], by a program that becomes the engine, such as `nsenter`: its words
+    /// come before the engine's own.
+    #[must_use]
+    pub fn start_under(&self, wrapper: &[String]) -> Engine {
+        let (first, rest) = wrapper.split_first().unwrap();
+        let mut command = Command::new(first);
+        command.args(rest).arg(program("shikaku"));
+        self.serve(command)
+    }
+
+    fn serve(&self, mut command: Command) -> Engine {
+        let mut child = command
             .args(["serve", "--config", "shikaku.toml"])
-            .envs(environment.iter().copied())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(std::fs::File::options().append(true).create(true).open(self.path("engine.log")).unwrap())
+            .stderr(
+                std::fs::File::options()
+                    .append(true)
+                    .create(true)
+                    .open(self.path("engine.log"))
+                    .unwrap(),
+            )
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -168,10 +190,17 @@ impl Centre {
     /// An HTTP client with a certificate from `ca/clients`, such as `facility-1310000001`.
     #[must_use]
     pub fn client(&self, certificate: &str) -> ureq::Agent {
+        let pem =
+            |name: String| std::fs::read(self.path(Path::new("ca/clients").join(name))).unwrap();
+        self.client_with(&pem(format!("{certificate}.pem")), &pem(format!("{certificate}.key.pem")))
+    }
+
+    /// An HTTP client with this certificate and key in PEM form, whoever issued them.
+    #[must_use]
+    pub fn client_with(&self, certificate: &[u8], key: &[u8]) -> ureq::Agent {
         use ureq::tls::{Certificate, ClientCert, PrivateKey};
-        let pem = |name: String| std::fs::read(self.path(Path::new("ca").join(name))).unwrap();
-        let chain = Certificate::from_pem(&pem(format!("clients/{certificate}.pem"))).unwrap();
-        let key = PrivateKey::from_pem(&pem(format!("clients/{certificate}.key.pem"))).unwrap();
+        let chain = Certificate::from_pem(certificate).unwrap();
+        let key = PrivateKey::from_pem(key).unwrap();
         self.agent(Some(ClientCert::new_with_certs(&[chain.to_owned()], key)))
     }
 
@@ -247,6 +276,12 @@ impl Engine {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Whether its process has ended, and then whether it ended well.
+    #[must_use]
+    pub fn ended(&mut self) -> Option<bool> {
+        self.child.try_wait().unwrap().map(|status| status.success())
     }
 
     /// Kills it at once, as a power failure of the process would.

@@ -1,0 +1,77 @@
+//! `shikaku-bench`: measurements that need whole processes. Each compares within one run, because
+//! numbers of different moments on a shared machine cannot be compared.
+
+mod constant;
+mod load;
+mod lookup;
+mod report;
+mod runs;
+
+use clap::{Parser, Subcommand};
+use shikaku_benches::BenchError;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Measures Shikaku on this machine. Everything is synthetic and on loopback.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Folder for results, and meanwhile for data: 1 GB for each million persons.
+    #[arg(long, global = true)]
+    out: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// HTTP lookups against the same server answering a constant body.
+    Lookup(lookup::Args),
+    /// Persons a second into the store, bytes a person, time until ready.
+    Load(load::Args),
+    /// The server that answers a constant body.
+    #[command(hide = true)]
+    Constant(constant::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("shikaku-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), BenchError> {
+    if let Command::Constant(args) = cli.command {
+        return actix_rt::System::new().block_on(constant::serve(args));
+    }
+    let out = cli.out.unwrap_or_else(|| std::env::temp_dir().join("shikaku-bench"));
+    std::fs::create_dir_all(&out).map_err(BenchError::file(&out))?;
+    let report = match cli.command {
+        Command::Lookup(args) => lookup::measure(&args, &out)?,
+        Command::Load(args) => load::measure(&args, &out)?,
+        Command::Constant(_) => return Ok(()),
+    };
+    finish(&report, &out)
+}
+
+fn finish(report: &report::Report, out: &Path) -> Result<(), BenchError> {
+    report.write(out)?;
+    #[expect(clippy::print_stdout, reason = "the table is what the command is asked for")]
+    {
+        println!("{}", report.markdown);
+    }
+    say(&format!("written to {}", out.display()));
+    Ok(())
+}
+
+/// Tells whoever waits what is being done.
+fn say(text: &str) {
+    #[expect(clippy::print_stderr, reason = "progress is for whoever waits")]
+    {
+        eprintln!("{text}");
+    }
+}

@@ -1,0 +1,14 @@
+//! What the benchmarks share: synthetic people in a store, the real programs as processes, and
+//! what is made of the measured numbers.
+
+mod centre;
+mod corpus;
+mod error;
+mod process;
+mod stats;
+
+pub use centre::{Centre, DATE, FACILITY, SEED};
+pub use corpus::Corpus;
+pub use error::BenchError;
+pub use process::{CpuTime, GENERATOR_CORE, Pinned, SERVER_CORE, Server, program};
+pub use stats::{Summary, summary, whole};
