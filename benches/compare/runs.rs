@@ -88,11 +88,11 @@ pub(super) fn run(
         Pace::Closed => command.arg("--closed"),
         Pace::PerSecond(rate) => command.args(["--rate", &rate.to_string()]),
     };
+    command.args(["--population", "population", "--prepared", QUESTIONS]);
     match asked {
+        // The same questions, so that both servers read the same bytes.
         Asked::Constant => command.args(["--constant-path", super::constant::PATH]),
-        Asked::Lookups(interface) => command
-            .args(["--population", "population", "--interface", interface])
-            .args(["--prepared", QUESTIONS]),
+        Asked::Lookups(interface) => command.args(["--interface", interface]),
     };
     let finished = centre.finish("shikaku-loadgen", &mut command);
     let cpu = server.cpu()?.since(before);

@@ -96,6 +96,10 @@ pub fn load(args: &LoadArgs) -> Outcome {
 }
 
 fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
+    // A name that is mistyped is noticed before anything is made.
+    for path in files {
+        File::open(path).map_err(|error| unreadable(path, &error))?;
+    }
     let store = Store::open(&store_options(config)).map_err(|error| {
         let advice = match matches!(error, StoreError::InUse { .. }) {
             true => "\nThe running engine takes files: shikaku load --server https://… --ca … --cert … --key …",
@@ -146,10 +150,16 @@ fn rejects_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!(
+        "SHK-INT-005: cannot read {}: {error}\nファイルを読み取れません。名前と権限を確認してください。",
+        path.display()
+    )
+}
+
 fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
     let mut digest = FileDigest::default();
-    let mut file = File::open(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let mut file = File::open(path)?;
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let read = file.read(&mut buffer)?;

@@ -64,6 +64,9 @@ pub enum EngineError {
         /// Uploads at a time.
         limit: usize,
     },
+    /// The body did not come in time.
+    #[error("the body of the request did not arrive in time")]
+    SlowBody,
     /// The upload is larger than configured.
     #[error("the upload is larger than {limit_mib} MiB")]
     UploadTooLarge {
@@ -213,6 +216,12 @@ impl EngineError {
                 Later,
                 "他のファイルを処理しています。しばらくしてからもう一度送信してください。",
             ),
+            Self::SlowBody => row(
+                "SHK-ENG-015",
+                408,
+                AfterCorrection,
+                "電文を時間内に受信できませんでした。回線の状態を確認してください。",
+            ),
             Self::UploadTooLarge { limit_mib } => row(
                 "SHK-ENG-021",
                 413,
@@ -279,6 +288,7 @@ mod tests {
             EngineError::UnknownIdentity,
             EngineError::Token,
             EngineError::Fields(vec![]),
+            EngineError::SlowBody,
             EngineError::UploadsBusy { limit: 1 },
             EngineError::UploadTooLarge { limit_mib: 1 },
             EngineError::Upload(std::io::ErrorKind::UnexpectedEof.into()),

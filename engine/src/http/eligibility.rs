@@ -1,11 +1,11 @@
 //! `/v1/eligibility`: the interface for programs written today.
 
-use super::respond::{self, Problem, observed};
+use super::respond::{self, Body, Problem, observed};
 use super::{Worker, peer};
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
 use crate::problem::EngineError;
-use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use shikaku_domain::{
     CardQuery, Day, MedicalInstitutionCode, QualificationValidity, Timestamp, decide, disclose,
@@ -64,7 +64,7 @@ impl Question for Lookup {
 pub(super) async fn lookup(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    body: Result<Bytes, actix_web::Error>,
+    Body(body): Body,
 ) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
@@ -72,8 +72,7 @@ pub(super) async fn lookup(
         if respond::content_type(&request) != "application/json" {
             return Err(EngineError::ContentType { expected: "application/json" });
         }
-        let body = body.map_err(|error| respond::body_error(&error))?;
-        let question = parse_eligibility(&body).map_err(EngineError::Fields)?;
+        let question = parse_eligibility(&body?).map_err(EngineError::Fields)?;
         let at = worker.shared.clock.timestamp();
         let on = question.on.unwrap_or_else(|| at.day());
         let lookup = Lookup { query: question.query, on, facility, at };

@@ -1,14 +1,14 @@
 //! The interface that existing clients speak: OQS JSON (log-in and search, §1.10) and OQS XML
 //! (the folder exchange posts it, §1.3).
 
-use super::respond::{self, observed};
+use super::respond::{self, Body, observed};
 use super::{LOG_INS_MAX, Shared, Worker, peer};
 use crate::account::TokenKind;
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
 use crate::problem::EngineError;
 use actix_web::http::header;
-use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
@@ -106,23 +106,27 @@ impl Question for Lookup {
     }
 }
 
-async fn search(request: HttpRequest, worker: web::Data<Worker>, body: Body) -> HttpResponse {
+async fn search(request: HttpRequest, worker: web::Data<Worker>, Body(body): Body) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
         let facility = peer::facility(&request, &worker.shared)?;
         let token = header_text(&request, header::AUTHORIZATION).unwrap_or_default();
         check_token(&worker.shared, token, facility)?;
-        let parsed = parse_json(&body.map_err(|error| respond::body_error(&error))?);
+        let parsed = parse_json(&body?);
         lookup(&worker, Interface::OqsJson, arrived, facility, Form::Json, parsed).await
     };
     observed(&worker, Interface::OqsJson, arrived, work).await
 }
 
-async fn single_xml(request: HttpRequest, worker: web::Data<Worker>, body: Body) -> HttpResponse {
+async fn single_xml(
+    request: HttpRequest,
+    worker: web::Data<Worker>,
+    Body(body): Body,
+) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
         let facility = peer::facility(&request, &worker.shared)?;
-        let parsed = parse_xml(&body.map_err(|error| respond::body_error(&error))?);
+        let parsed = parse_xml(&body?);
         let in_message = match &parsed {
             Ok((request, _)) => request.character_code,
             Err(RequestError::Header { header, .. } | RequestError::Person { header, .. }) => {
@@ -160,11 +164,11 @@ struct Credentials {
     password: String,
 }
 
-async fn auth(request: HttpRequest, worker: web::Data<Worker>, body: Body) -> HttpResponse {
+async fn auth(request: HttpRequest, worker: web::Data<Worker>, Body(body): Body) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
         let facility = peer::facility(&request, &worker.shared)?;
-        let body = body.map_err(|error| respond::body_error(&error))?;
+        let body = body?;
         let given: Credentials =
             serde_json::from_slice(&body).map_err(|_| Malformed::NotWellFormed)?;
         let user = given.user.clone();
@@ -231,9 +235,6 @@ async fn lookup(
     worker.shared.metrics.replaced.inc_by(written.replaced as u64);
     Ok(respond::ok(form.content_type(), written.body))
 }
-
-/// A body that actix may have refused; the refusal becomes a problem like any other.
-type Body = Result<Bytes, actix_web::Error>;
 
 fn header_text(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())

@@ -1,20 +1,28 @@
 //! Answers that are not answers: problem+json (RFC 9457), the same everywhere.
 
-use super::Worker;
+use super::{LOOKUP_BYTES_MAX, Worker};
 use crate::metrics::Interface;
 use crate::problem::{EngineError, Retry, Row};
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{self, Bytes};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
+use shikaku_wire::oqs::Malformed;
 use shikaku_wire::v1::FieldProblem;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 /// Seconds after which a client should ask again.
 const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// A lookup's body, one or two network packets, must be there within this.
+const BODY_MAX: Duration = Duration::from_secs(5);
 
 /// Runs a handler, counts and times it, and turns an error into its problem.
 pub(super) async fn observed(
@@ -147,13 +155,30 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> HttpResponse {
     response
 }
 
-/// Turns a body that actix refused into a problem: too large, or cut off.
-pub(super) fn body_error(error: &actix_web::Error) -> EngineError {
+/// A whole body, or why there is none: too large, cut off, or so slow that its connection is
+/// better closed. A refusal becomes a problem like any other.
+pub(super) struct Body(pub(super) Result<Bytes, EngineError>);
+
+impl FromRequest for Body {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = timeout(BODY_MAX, Bytes::from_request(request, payload));
+        Box::pin(async {
+            Ok(Self(match received.await {
+                Ok(body) => body.map_err(|error| refused_body(&error)),
+                Err(_) => Err(EngineError::SlowBody),
+            }))
+        })
+    }
+}
+
+fn refused_body(error: &actix_web::Error) -> EngineError {
     let too_large = error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
-    let malformed = if too_large {
-        shikaku_wire::oqs::Malformed::TooLarge { max: super::LOOKUP_BYTES_MAX }
+    EngineError::Malformed(if too_large {
+        Malformed::TooLarge { max: LOOKUP_BYTES_MAX }
     } else {
-        shikaku_wire::oqs::Malformed::Truncated
-    };
-    EngineError::Malformed(malformed)
+        Malformed::Truncated
+    })
 }

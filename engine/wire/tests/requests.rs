@@ -304,3 +304,19 @@ proptest! {
         prop_assert_eq!(parse_xml(text.as_bytes()).map(|(request, _)| request), parse_json(body.as_bytes()));
     }
 }
+
+#[test]
+fn an_array_is_not_taken_for_an_object() {
+    let good = r#"{"XmlMsg":{"MessageHeader":{},"MessageBody":{}}}"#;
+    assert!(matches!(parse_json(good.as_bytes()), Err(RequestError::Header { .. })));
+    for array in [
+        r#"[[["20261101"],[[]]]]"#,
+        r#"{"XmlMsg":[{},{}]}"#,
+        r#"{"XmlMsg":{"MessageHeader":["20261101"],"MessageBody":{}}}"#,
+        r#"{"XmlMsg":{"MessageHeader":{},"MessageBody":[]}}"#,
+        r#"{"XmlMsg":{"MessageHeader":{},"MessageBody":{"QualificationConfirmSearchInfo":[]}}}"#,
+    ] {
+        let refused = parse_json(array.as_bytes());
+        assert!(matches!(refused, Err(RequestError::Malformed(Malformed::Structure))), "{array}");
+    }
+}

@@ -42,6 +42,7 @@ pub fn execute(args: &ExampleArgs) -> Result<(), Box<dyn Error>> {
         None => population.spec().date,
     };
     let style = Style {
+        path: None,
         interface: args.interface,
         authority: "",
         token: None,

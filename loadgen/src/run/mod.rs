@@ -98,7 +98,8 @@ pub struct Args {
     /// Which interface to ask.
     #[arg(long, value_enum, default_value = "v1")]
     interface: Interface,
-    /// Send `{}` to this path instead of lookups, for ratios. Answers are not audited.
+    /// Send to this path, for ratios: the questions of the population if there is one, else `{}`.
+    /// Answers are not audited.
     #[arg(long, value_parser = parse_path)]
     constant_path: Option<String>,
     /// Facility that asks (ten digits); by default the one that the certificate names.
@@ -174,11 +175,11 @@ fn identity(args: &Args) -> Option<Identity> {
 
 /// The questions and, for the report, what they are.
 fn prepare(args: &Args, target: &Target) -> Result<(Prepared, String), RunError> {
-    if let Some(path) = &args.constant_path {
-        return Ok((Prepared::constant(&target.authority, path), format!("constant {path}")));
-    }
+    let path = args.constant_path.as_deref();
     let Some(folder) = &args.population else {
-        return Err(RunError::Population("no folder was given".to_owned()));
+        // INVARIANT: the options require a population unless there is a path.
+        let path = path.unwrap_or("/");
+        return Ok((Prepared::constant(&target.authority, path), format!("constant {path}")));
     };
     let population = source::load(folder)?;
     let token = match args.interface {
@@ -186,6 +187,7 @@ fn prepare(args: &Args, target: &Target) -> Result<(Prepared, String), RunError>
         Interface::V1 | Interface::OqsXml => None,
     };
     let style = Style {
+        path,
         interface: args.interface,
         authority: &target.authority,
         token: token.as_deref(),

@@ -63,6 +63,8 @@ const IMPOSSIBLE_SUFFIX: &str = "QQQ";
 
 /// How questions are asked.
 pub(super) struct Style<'a> {
+    /// Path asked instead of the interface's own; its answers are not audited.
+    pub path: Option<&'a str>,
     /// Interface asked.
     pub interface: Interface,
     /// `host:port` for the Host header.
@@ -155,7 +157,7 @@ impl Prepared {
         }
         entries.sort_unstable_by_key(|(k, _)| *k);
         let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-        Ok(Self { bytes, entries, marker: Some(style.interface.marker()) })
+        Ok(Self { bytes, entries, marker: style.path.is_none().then(|| style.interface.marker()) })
     }
 
     /// One request without meaning, over and over: what the transport alone costs.
@@ -248,7 +250,8 @@ fn ask<'r>(
 impl Style<'_> {
     fn render(&self, asked: &Registration<'_>, query: &CardQuery, number: &str) -> Vec<u8> {
         let body = self.body(asked, query, number);
-        render_request(self.authority, self.interface.path(), &self.headers(), &body)
+        let path = self.path.unwrap_or(self.interface.path());
+        render_request(self.authority, path, &self.headers(), &body)
     }
 
     /// The message that asks about this card, with the number as it was typed.

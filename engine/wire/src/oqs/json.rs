@@ -1,7 +1,7 @@
 //! The request in JSON, with the habits of the clients that exist (§1.10).
 
 use super::error::{Malformed, RequestError};
-use super::raw::RawMessage;
+use super::raw::{RawMessage, object};
 use super::request::SingleRequest;
 use crate::encoding::{EncodingError, REQUEST_BYTES_MAX, decode_utf8};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ const CLOSING_BRACES_MAX: usize = 4;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, rename = "XmlMsg")]
+    #[serde(borrow, rename = "XmlMsg", deserialize_with = "object")]
     message: RawMessage<'a>,
 }
 
@@ -34,12 +34,19 @@ pub fn parse_json(body: &[u8]) -> Result<SingleRequest, RequestError> {
         }
         Err(error) => return Err(error.into()),
     };
-    match serde_json::from_str::<Envelope<'_>>(text) {
+    match envelope(text) {
         Ok(envelope) => envelope.message.into_request(),
         Err(error) if error.is_eof() => completed(text),
         Err(error) if error.is_data() => Err(Malformed::Structure.into()),
         Err(_) => Err(Malformed::NotWellFormed.into()),
     }
+}
+
+fn envelope(text: &str) -> serde_json::Result<Envelope<'_>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let envelope = object(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(envelope)
 }
 
 /// Completes a body that lost as many bytes as it has more bytes than characters, if those were
@@ -53,7 +60,7 @@ fn completed(text: &str) -> Result<SingleRequest, RequestError> {
             continue;
         }
         let whole = format!("{text}{}", "}".repeat(lost));
-        if let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(&whole) {
+        if let Ok(envelope) = envelope(&whole) {
             return envelope.message.into_request();
         }
     }

@@ -6,19 +6,23 @@ use super::error::RequestError;
 use super::request::{ARBITRARY_CHARS_MAX, RequestHeader, SearchInfo, SingleRequest};
 use crate::leaf::Leaf;
 use crate::xml::is_xml_char;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use shikaku_domain::{
     CARD_TEXT_CHARS_MAX, CardQuery, CardText, CharacterCode, Day, Folded, InsuredBranchNumber,
     InsurerNumber, LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode, Personal,
     ValueError,
 };
+use std::fmt;
+use std::marker::PhantomData;
 
 /// XmlMsg. Elements that the interface does not name are ignored.
 #[derive(Default, Deserialize)]
 pub(super) struct RawMessage<'a> {
-    #[serde(borrow, default, rename = "MessageHeader")]
+    #[serde(borrow, default, rename = "MessageHeader", deserialize_with = "object")]
     pub(super) header: RawHeader<'a>,
-    #[serde(borrow, default, rename = "MessageBody")]
+    #[serde(borrow, default, rename = "MessageBody", deserialize_with = "object")]
     pub(super) body: RawBody<'a>,
 }
 
@@ -37,7 +41,12 @@ pub(super) struct RawHeader<'a> {
 
 #[derive(Default, Deserialize)]
 pub(super) struct RawBody<'a> {
-    #[serde(borrow, default, rename = "QualificationConfirmSearchInfo")]
+    #[serde(
+        borrow,
+        default,
+        rename = "QualificationConfirmSearchInfo",
+        deserialize_with = "object"
+    )]
     pub(super) search_info: RawSearchInfo<'a>,
 }
 
@@ -58,6 +67,27 @@ pub(super) struct RawSearchInfo<'a> {
     pub(super) limit_consent: Leaf<'a>,
     #[serde(borrow, rename = "ArbitraryIdentifier")]
     pub(super) arbitrary_identifier: Leaf<'a>,
+}
+
+/// Reads a struct from an object only. By itself serde takes an array for one too, by position.
+pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object(PhantomData))
 }
 
 type InElement<T> = Result<T, (&'static str, ValueError)>;

@@ -76,6 +76,7 @@ fn person(index: u64) -> Vec<Registration<'static>> {
 
 fn prepare(interface: Interface, authority: &str, count: usize) -> Prepared {
     let style = Style {
+        path: None,
         interface,
         authority,
         token: Some("token-1"),
@@ -151,10 +152,7 @@ fn v1_questions_are_json_as_printed_on_the_card() {
         assert_eq!(json["insuredBranchNumber"], "03");
         assert_eq!(json["birthdate"], "1980-04-02");
         assert_eq!(json["qualificationConfirmationDate"], "2026-11-22");
-        assert!(matches!(
-            json["limitApplicationCertificateRelatedConsFlg"].as_str(),
-            Some("0" | "1")
-        ));
+        assert!(json["limitApplicationCertificateConsent"].is_boolean());
     }
 }
 
@@ -178,6 +176,7 @@ fn oqs_questions_have_the_interface_s_tree_and_the_token() {
 #[test]
 fn an_empty_population_is_refused() {
     let style = Style {
+        path: None,
         interface: Interface::V1,
         authority: AUTHORITY,
         token: None,
@@ -206,6 +205,7 @@ fn twins_on_one_card_without_branch_are_ambiguous() {
         insurers: &[insurer()],
     };
     let style = Style {
+        path: None,
         interface: Interface::V1,
         authority: AUTHORITY,
         token: None,
