@@ -49,8 +49,9 @@ pub struct Server {
     pub deadline_ms: u64,
     /// Connections at a time over all workers; 1 to 1,000,000.
     pub connections_max: usize,
-    /// A client must send a whole request head within this; 1,000 to 60,000 ms. The server's clock
-    /// for it ticks every 500 ms only, so less would cut off clients that are quick.
+    /// A client must send a whole request head within this, and a lookup's body within the same
+    /// time again; 1,000 to 60,000 ms. The server's clock for it ticks every 500 ms only, so less
+    /// would cut off clients that are quick.
     pub client_request_timeout_ms: u64,
     /// An idle connection is kept this long; 1 to 3,600 s. A TLS handshake costs 30 requests.
     pub keep_alive_seconds: u64,

@@ -145,6 +145,7 @@ impl Parts {
             metrics,
             accounts,
             token_key,
+            body_within: Duration::from_millis(config.server.client_request_timeout_ms),
             log_ins: Semaphore::new(http::LOG_INS_MAX),
             intake,
             uploads: http::Uploads::new(config)?,

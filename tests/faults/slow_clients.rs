@@ -68,6 +68,13 @@ fn a_client_that_dawdles_over_its_request_is_cut_off() {
     let mut slow = connect(&centre, &engine.service);
     let endless = head.iter().copied().chain(std::iter::repeat(b'x')).take(10_000);
     assert!(is_cut(&mut slow, endless), "an endless head");
+
+    let head =
+        b"POST /v1/eligibility HTTP/1.1\r\nhost: engine\r\ncontent-type: application/json\r\n\
+        content-length: 10000\r\n\r\n";
+    let mut slow = connect(&centre, &engine.service);
+    slow.write_all(head).unwrap();
+    assert!(is_cut(&mut slow, std::iter::repeat_n(b' ', 9_999)), "an endless body");
     let people = people(&centre.population);
     assert_eq!(Desk::new(&centre, &engine.service).known(&people[..5]), 5);
 }

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::tls::TlsReloader;
 use actix_web::web::{self, ServiceConfig};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Most bytes of a lookup's body. The largest real one is about 1 KiB.
@@ -41,6 +42,8 @@ pub struct Shared {
     pub accounts: Accounts,
     /// Signs and checks tokens.
     pub token_key: TokenKey,
+    /// How long a lookup's body may take to arrive.
+    pub body_within: Duration,
     /// Places for [`LOG_INS_MAX`] log-ins.
     pub log_ins: Semaphore,
     /// Loads insurers' files.

@@ -21,9 +21,6 @@ use utoipa::ToSchema;
 /// Seconds after which a client should ask again.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// A lookup's body, one or two network packets, must be there within this.
-const BODY_MAX: Duration = Duration::from_secs(5);
-
 /// Runs a handler, counts and times it, and turns an error into its problem.
 pub(super) async fn observed(
     worker: &Worker,
@@ -164,7 +161,9 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let received = timeout(BODY_MAX, Bytes::from_request(request, payload));
+        let worker = request.app_data::<web::Data<Worker>>();
+        let patience = worker.map_or(Duration::ZERO, |worker| worker.shared.body_within);
+        let received = timeout(patience, Bytes::from_request(request, payload));
         Box::pin(async {
             Ok(Self(match received.await {
                 Ok(body) => body.map_err(|error| refused_body(&error)),
