@@ -133,8 +133,8 @@ pub struct Intake {
     pub upload_mib_max: u64,
     /// Uploads accepted at a time; they are loaded one after the other; 1 to 64.
     pub uploads_max: usize,
-    /// A full replacement that would remove more than this share of the insurer's members is
-    /// refused unless forced; 0 to 100 %. A cut-off file must not empty an insurer.
+    /// A full replacement that would remove more than this share of the insurer's members removes
+    /// nobody and says so; 0 to 100 %. A cut-off file must not empty an insurer.
     pub removal_percent_max: u8,
 }
 

@@ -372,12 +372,7 @@ fn digest_of_withdrawal(change: &MemberChange<'_>) -> u64 {
 
 /// The idempotency key of one step of one file.
 fn operation(id: &FileId, step: &str, at: u64) -> OperationId {
-    use sha2::{Digest, Sha256};
-    let digest =
-        Sha256::new().chain_update(id.as_bytes()).chain_update(step).chain_update(at.to_be_bytes());
-    let mut key = [0; 16];
-    key.iter_mut().zip(digest.finalize()).for_each(|(slot, byte)| *slot = byte);
-    OperationId::from_bytes(key)
+    OperationId::of(&[id.as_bytes(), step.as_bytes(), &at.to_be_bytes()])
 }
 
 /// Names a file by its contents and what it is to do: the same file as changes and as everyone
