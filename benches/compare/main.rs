@@ -4,6 +4,7 @@
 mod constant;
 mod load;
 mod lookup;
+mod peers;
 mod report;
 mod runs;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// HTTP lookups against the same server answering a constant body.
     Lookup(lookup::Args),
+    /// The engine, PostgreSQL, Redis and a FastAPI service, in turn on the same rows and cores.
+    Peers(peers::Args),
     /// Persons a second into the store, bytes a person, time until ready.
     Load(load::Args),
     /// The server that answers a constant body.
@@ -53,6 +56,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
     let report = match cli.command {
         Command::Lookup(args) => lookup::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,
+        Command::Peers(args) => peers::measure(&args, &out)?,
         Command::Constant(_) => return Ok(()),
     };
     finish(&report, &out)

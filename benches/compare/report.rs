@@ -1,10 +1,14 @@
-//! Results as a table for people and as JSON for programs.
+//! Results as a table for people, in Markdown and HTML, and as JSON for programs.
 
+use pulldown_cmark::{Options, Parser, html::push_html};
 use serde_json::{Value, json};
 use shikaku_benches::{BenchError, Pinned};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+
+/// A page that needs nothing else, in the colours that its reader prefers, and prints.
+const PAGE: &str = include_str!("report.html");
 
 /// A finished measurement.
 pub(super) struct Report {
@@ -17,13 +21,23 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Writes `NAME.md` and `NAME.json` to a folder.
+    /// Writes `NAME.md`, `NAME.html` and `NAME.json` to a folder.
     pub(super) fn write(&self, out: &Path) -> Result<(), BenchError> {
-        let path = out.join(format!("{}.md", self.name));
-        fs::write(&path, &self.markdown).map_err(BenchError::file(&path))?;
-        let path = out.join(format!("{}.json", self.name));
-        fs::write(&path, format!("{:#}\n", self.json)).map_err(BenchError::file(&path))
+        let write = |ending: &str, text: &str| {
+            let path = out.join(format!("{}.{ending}", self.name));
+            fs::write(&path, text).map_err(BenchError::file(&path))
+        };
+        write("md", &self.markdown)?;
+        write("html", &page(&self.name, &self.markdown))?;
+        write("json", &format!("{:#}\n", self.json))
     }
+}
+
+/// Markdown as a page.
+fn page(title: &str, markdown: &str) -> String {
+    let mut body = String::new();
+    push_html(&mut body, Parser::new_ext(markdown, Options::ENABLE_TABLES));
+    PAGE.replace("{title}", title).replace("{body}", &body)
 }
 
 /// A table of two columns and more.

@@ -98,8 +98,17 @@ impl Centre {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_engine(&self) -> Result<Server, BenchError> {
+        self.start_engine_with(&[])
+    }
+
+    /// As [`Centre::start_engine`], with numbers of the configuration set by their variables.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_engine_with(&self, numbers: &[(&str, usize)]) -> Result<Server, BenchError> {
         let mut command = self.pinned.command(SERVER_CORE, &program("shikaku")?);
         command.args(["serve", "--config", "shikaku.toml"]).current_dir(&self.folder);
+        command.envs(numbers.iter().map(|(name, number)| (name, number.to_string())));
         Server::start(command, &self.path("engine.log"))
     }
 
