@@ -34,8 +34,7 @@ impl Daemon {
                 let said = format!("it does not listen on port {port}; see its messages above");
                 return Err(BenchError::Program { program, said });
             }
-            #[expect(clippy::disallowed_methods, reason = "no worker waits on this thread")]
-            std::thread::sleep(START_POLL);
+            std::thread::park_timeout(START_POLL);
         }
     }
 }
