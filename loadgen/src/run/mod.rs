@@ -14,12 +14,15 @@ mod login;
 mod pacer;
 mod query;
 mod report;
+pub mod result;
 mod schedule;
 mod source;
 mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
+pub mod times;
+pub mod verdict;
 mod wire;
 
 pub use error::RunError;
