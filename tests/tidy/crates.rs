@@ -11,13 +11,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-wire", &["shikaku-domain"]),
     ("shikaku-store", &["shikaku-domain"]),
     ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store"]),
-    ("shikaku-reader", &["shikaku-domain", "shikaku-wire"]),
-    ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire"]),
+    ("shikaku-card", &["shikaku-domain"]),
+    ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
+    ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
     (
         "shikaku-benches",
-        &["shikaku-domain", "shikaku-wire", "shikaku-store", "shikaku-engine", "shikaku-loadgen"],
+        &[
+            "shikaku-domain",
+            "shikaku-wire",
+            "shikaku-store",
+            "shikaku-engine",
+            "shikaku-loadgen",
+            "shikaku-card",
+        ],
     ),
-    ("shikaku-tests", &["shikaku-domain", "shikaku-wire", "shikaku-loadgen"]),
+    ("shikaku-tests", &["shikaku-domain", "shikaku-wire", "shikaku-loadgen", "shikaku-card"]),
 ];
 
 /// Libraries that are costly to build or shape what uses them: where they may be linked.

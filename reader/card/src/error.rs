@@ -1,0 +1,55 @@
+//! What can go wrong while cards and certificates are made.
+
+use thiserror::Error;
+
+/// Why a card, key or certificate could not be made. Texts never hold personal data or keys.
+#[derive(Debug, Error)]
+pub enum CardError {
+    /// The RSA library could not make or use a key.
+    #[error("the RSA key cannot be made or used: {0}: choose another seed")]
+    Rsa(#[from] rsa::Error),
+    /// A signature was asked over more bytes than the key can pad.
+    #[error("{bytes} bytes cannot be signed with RSA-2048: at most 245 can")]
+    TooLongToSign {
+        /// How many bytes were given.
+        bytes: usize,
+    },
+    /// The certificate cannot be encoded.
+    #[error("the certificate cannot be encoded: {0}")]
+    Certificate(#[from] x509_cert::builder::Error),
+    /// A time that a certificate cannot hold.
+    #[error("{unix_seconds} s after 1970 cannot stand in a certificate: use a time before 2200")]
+    Time {
+        /// The time in Unix seconds.
+        unix_seconds: u64,
+    },
+    /// A serial number of 0 or above 2^31 - 1.
+    #[error("{0} is no serial number of a card certificate: give 1 to 2147483647")]
+    Serial(u64),
+}
+
+impl CardError {
+    /// The stable code of this error, never reused.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "SHK-CAR-001",
+            Self::TooLongToSign { .. } => "SHK-CAR-002",
+            Self::Certificate(_) => "SHK-CAR-003",
+            Self::Time { .. } => "SHK-CAR-004",
+            Self::Serial(_) => "SHK-CAR-005",
+        }
+    }
+}
+
+impl From<x509_cert::spki::Error> for CardError {
+    fn from(error: x509_cert::spki::Error) -> Self {
+        Self::Certificate(error.into())
+    }
+}
+
+impl From<x509_cert::der::Error> for CardError {
+    fn from(error: x509_cert::der::Error) -> Self {
+        Self::Certificate(error.into())
+    }
+}
