@@ -49,6 +49,13 @@ impl Folded {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // INVARIANT: `push` takes whole characters.
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
     /// Whether nothing is left after folding.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -80,10 +80,12 @@ pub(crate) enum Table {
     Person,
     Insurer,
     Progress,
+    Town,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 4] = [Self::Entry, Self::Person, Self::Insurer, Self::Progress];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Entry, Self::Person, Self::Insurer, Self::Progress, Self::Town];
 
     /// The table's name on disk and in messages.
     pub(crate) const fn name(self) -> &'static str {
@@ -92,6 +94,7 @@ impl Table {
             Self::Person => "person",
             Self::Insurer => "insurer",
             Self::Progress => "progress",
+            Self::Town => "town",
         }
     }
 
@@ -101,6 +104,7 @@ impl Table {
             Self::Person => 2,
             Self::Insurer => 3,
             Self::Progress => 4,
+            Self::Town => 5,
         }
     }
 
@@ -144,6 +148,11 @@ impl Change {
         }
     }
 
+    /// `code` is the key and `value` the record of a new town.
+    pub(crate) fn town((code, value): ([u8; 4], Vec<u8>)) -> Self {
+        Self { table: Table::Town, key: Box::new(code), value: Some(value) }
+    }
+
     /// The shard, from 0, that this change belongs to in a store of `shards` shards.
     #[must_use]
     pub fn shard(&self, shards: usize) -> usize {
@@ -162,7 +171,7 @@ impl fmt::Debug for Change {
 pub(crate) fn shard_of_key(table: Table, key: &[u8], shards: usize) -> usize {
     match table {
         Table::Entry | Table::Person => shard_of(key, shards),
-        Table::Insurer | Table::Progress => 0,
+        Table::Insurer | Table::Progress | Table::Town => 0,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::record::{
     ENTRY_BYTES_MAX, Membership, REGISTRATIONS_MAX, Slot, decode_person, decode_slots, encode_body,
     encode_entry, encode_person,
 };
+use crate::towns::NewTowns;
 use shikaku_domain::{
     Day, InsuredBranchNumber, MemberChange, Period, PersonId, elsewhere, gaps, overlaps,
 };
@@ -39,7 +40,7 @@ enum Action {
 }
 
 impl Prepared {
-    pub(crate) fn new(change: &MemberChange<'_>) -> Self {
+    pub(crate) fn new(change: &MemberChange<'_>, towns: &NewTowns<'_>) -> Self {
         match change {
             MemberChange::Put(registration) => Self {
                 person: registration.person,
@@ -47,7 +48,7 @@ impl Prepared {
                 branch: registration.card.branch,
                 action: Action::Put {
                     period: registration.period,
-                    body: encode_body(registration),
+                    body: encode_body(registration, towns),
                 },
             },
             MemberChange::Withdraw { person, card, qualified } => Self {
@@ -92,8 +93,12 @@ pub(crate) struct Fetched {
 }
 
 /// Prepares a change and reads what it speaks of. Needs no draft, so a batch is read in parallel.
-pub(crate) fn fetch(reader: &Reader, change: &MemberChange<'_>) -> Result<Fetched, StoreError> {
-    let prepared = Prepared::new(change);
+pub(crate) fn fetch(
+    reader: &Reader,
+    towns: &NewTowns<'_>,
+    change: &MemberChange<'_>,
+) -> Result<Fetched, StoreError> {
+    let prepared = Prepared::new(change, towns);
     Ok(Fetched {
         person: read_person(reader, prepared.person)?,
         entry: read_entry(reader, &prepared.card)?,
@@ -172,8 +177,9 @@ impl<'r> Draft<'r> {
             max: REGISTRATIONS_MAX,
         };
         let memberships = self.person(person)?;
-        let old =
-            memberships.take(|m| m.card.has_insurer_of(&new.card) && m.period.start() == start);
+        let old = memberships.take(|m| {
+            m.card.insurer_part() == new.card.insurer_part() && m.period.start() == start
+        });
         if memberships.memberships.len() >= REGISTRATIONS_MAX {
             return Err(too_many("person"));
         }
@@ -237,9 +243,7 @@ impl<'r> Draft<'r> {
                 let all = draft.memberships.iter();
                 let mut periods: Vec<_> = all.clone().map(|m| m.period).collect();
                 finished.gaps += gaps(&mut periods);
-                let by_insurer: Vec<_> = all
-                    .map(|m| (m.card.insurer_and_birthdate().map(|of| of.0), m.period))
-                    .collect();
+                let by_insurer: Vec<_> = all.map(|m| (m.card.insurer_part(), m.period)).collect();
                 finished.overlaps += overlaps(&by_insurer);
             }
         }

@@ -42,6 +42,20 @@ pub enum StoreError {
         /// The newest layout this program reads.
         supported: u32,
     },
+    /// An earlier version of this program made the store, in a layout that is no longer read.
+    #[error(
+        "{} has layout {found}, and this program reads layout {supported}: move the folder away and \
+         load the insurers' files into a new store",
+        path.display()
+    )]
+    OlderFormat {
+        /// The store's folder.
+        path: PathBuf,
+        /// The layout found.
+        found: u32,
+        /// The layout this program reads.
+        supported: u32,
+    },
     /// The `FORMAT` file cannot be understood.
     #[error("{} is damaged: restore the store from a backup", path.display())]
     DamagedFormat {
@@ -187,6 +201,7 @@ impl StoreError {
             Self::BatchTooLarge { .. } => "SHK-STO-013",
             Self::TooManyRegistrations { .. } => "SHK-STO-014",
             Self::Failed { .. } => "SHK-STO-015",
+            Self::OlderFormat { .. } => "SHK-STO-016",
         }
     }
 
@@ -199,6 +214,7 @@ impl StoreError {
             Self::InUse { .. }
             | Self::NoStore { .. }
             | Self::NewerFormat { .. }
+            | Self::OlderFormat { .. }
             | Self::DamagedFormat { .. }
             | Self::NoPermission { .. }
             | Self::DiskFull { .. }
@@ -225,6 +241,10 @@ impl StoreError {
             ),
             Self::NewerFormat { path, found, supported } => format!(
                 "{}の形式は{found}ですが、このプログラムが読めるのは{supported}までです。新しい版を使用してください。",
+                path.display()
+            ),
+            Self::OlderFormat { path, found, supported } => format!(
+                "{}の形式は{found}ですが、このプログラムが読めるのは{supported}です。フォルダーを移動し、保険者のファイルを新しく取り込んでください。",
                 path.display()
             ),
             Self::DamagedFormat { path } => {
@@ -326,6 +346,7 @@ mod tests {
             StoreError::InUse { path: path.clone() },
             StoreError::NoStore { path: path.clone() },
             StoreError::NewerFormat { path: path.clone(), found: 2, supported: 1 },
+            StoreError::OlderFormat { path: path.clone(), found: 1, supported: 2 },
             StoreError::DamagedFormat { path: path.clone() },
             StoreError::NoPermission { path: path.clone() },
             StoreError::DiskFull { path: path.clone() },

@@ -6,8 +6,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// The layout that this version makes and reads: keys and records of version 1.
-pub(crate) const LAYOUT: u32 = 1;
+/// The layout that this version makes and reads: keys and entries of version 2. Layout 1 was never
+/// in use outside of development and is refused rather than converted.
+pub(crate) const LAYOUT: u32 = 2;
 const FILE: &str = "FORMAT";
 
 /// Reads the number of shards of the store in this folder; `None` when there is no store.
@@ -28,6 +29,13 @@ pub(crate) fn read(store: &Path) -> Result<Option<u16>, StoreError> {
         Some(LAYOUT) => {}
         Some(found) if found > LAYOUT => {
             return Err(StoreError::NewerFormat {
+                path: store.to_owned(),
+                found,
+                supported: LAYOUT,
+            });
+        }
+        Some(found) if found > 0 => {
+            return Err(StoreError::OlderFormat {
                 path: store.to_owned(),
                 found,
                 supported: LAYOUT,

@@ -1,14 +1,17 @@
-//! Key layouts, version 1. Bytes on disk: a change here needs a new layout version in `FORMAT`.
+//! Key layouts, version 2. Bytes on disk: a change here needs a new layout version in `FORMAT`.
 //!
-//! Card key, the key of table `entry`; 9 to 128 bytes:
+//! Card key, the key of table `entry`; 8 to 129 bytes, usually 14:
 //!
 //! | bytes | what | form |
 //! |---|---|---|
-//! | 4 | 保険者番号 | number, big endian |
+//! | 3 | 保険者番号 | number without its check digit, big endian |
 //! | 3 | 生年月日 | days since 1868-01-01, big endian |
-//! | 0-60 | 記号 | folded, UTF-8; empty for insurers without symbols |
-//! | 1 | 0x00 | folded texts hold no control characters, so this ends the symbol |
-//! | 1-60 | 番号 | folded, UTF-8 |
+//! | 1 | forms | high half: of the symbol, low half: of the number |
+//! | 0-61 | 記号 | folded; see below |
+//! | 1-61 | 番号 | folded; see below |
+//!
+//! Form 0 is an empty text, 1 to 14 so many decimal digits, two in a byte, the last half filled
+//! with 0xF where their number is odd. Form 15 is any other text: a byte with its length, UTF-8.
 //!
 //! Keys of one insurer are next to each other, so that one insurer can be read alone. The branch
 //! (枝番) is not in the key: a query without it must find the card by one read.
@@ -19,17 +22,25 @@
 //! | `person` | 個人単位被保険者番号, u64 big endian | where that person's registrations are |
 //! | `insurer` | 保険者番号, u32 big endian | the insurer |
 //! | `progress` | file identifier, 32 bytes | how far the file was loaded |
+//! | `town` | code, u32 big endian | the start that addresses of a town share |
 //! | `meta` | `applied` | position in the log, u64 big endian |
 
-use shikaku_domain::{CardFace, CardQuery, Day, FOLDED_BYTES_MAX, Folded, InsurerNumber};
+use shikaku_domain::{
+    CardFace, CardQuery, Day, FOLDED_BYTES_MAX, Folded, InsurerNumber, check_digit,
+};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// Longest card key in bytes.
-pub const CARD_KEY_BYTES_MAX: usize = PREFIX_BYTES + FOLDED_BYTES_MAX + 1 + FOLDED_BYTES_MAX;
-const INSURER_BYTES: usize = 4;
+pub const CARD_KEY_BYTES_MAX: usize = PREFIX_BYTES + 1 + 2 * (1 + FOLDED_BYTES_MAX);
+const INSURER_BYTES: usize = 3;
 const PREFIX_BYTES: usize = INSURER_BYTES + 3;
+/// Most digits that are written two in a byte, and the form of any other text.
+const DIGITS_MAX: u8 = 14;
+const FORM_TEXT: u8 = 15;
+/// Fills the last byte of an odd number of digits.
+const NO_DIGIT: u8 = 0xF;
 
 /// The key under which the registrations of one card are stored.
 ///
@@ -41,44 +52,116 @@ pub struct CardKey {
     len: usize,
 }
 
+/// What a card key consists of, and what records under it therefore leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CardParts {
+    pub(crate) insurer: InsurerNumber,
+    pub(crate) birthdate: Day,
+    /// As far as it takes part in finding a registration.
+    pub(crate) symbol: Folded,
+    pub(crate) number: Folded,
+}
+
+impl CardParts {
+    /// The parts of the key that a query asks for.
+    pub(crate) fn of_query(query: &CardQuery) -> Self {
+        let symbol = query.symbol_to_compare();
+        Self { insurer: query.insurer, birthdate: query.birthdate, symbol, number: query.number }
+    }
+
+    fn of_card(card: &CardFace<'_>) -> Self {
+        Self {
+            insurer: card.insurer,
+            birthdate: card.birthdate,
+            symbol: card.symbol_to_compare(),
+            number: *card.number.folded(),
+        }
+    }
+
+    // HOT PATH: no allocation.
+    pub(crate) fn key(&self) -> CardKey {
+        let Self { insurer, birthdate, symbol, number } = self;
+        let mut key = CardKey { bytes: [0; CARD_KEY_BYTES_MAX], len: 0 };
+        key.push(&insurer_prefix(*insurer));
+        let [_, day @ ..] = birthdate.number().to_be_bytes();
+        key.push(&day);
+        let (symbol_form, number_form) = (form(symbol.as_bytes()), form(number.as_bytes()));
+        key.push(&[symbol_form << 4 | number_form]);
+        key.push_text(symbol_form, symbol.as_bytes());
+        key.push_text(number_form, number.as_bytes());
+        key
+    }
+
+    /// The parts of a stored key; `None` when no card has it.
+    fn parse(key: &[u8]) -> Option<Self> {
+        let ([high, middle, low], rest) = key.split_first_chunk::<INSURER_BYTES>()?;
+        let base = u32::from_be_bytes([0, *high, *middle, *low]);
+        let insurer = base.checked_mul(10)?.checked_add(check_digit(u64::from(base)))?;
+        let ([high, middle, low], rest) = rest.split_first_chunk::<3>()?;
+        let (forms, rest) = rest.split_first()?;
+        let (symbol, rest) = parse_text(forms >> 4, rest)?;
+        let (number, rest) = parse_text(forms & 0x0F, rest)?;
+        let is_whole = rest.is_empty() && !number.is_empty();
+        is_whole.then_some(Self {
+            insurer: InsurerNumber::from_number(insurer)?,
+            birthdate: Day::from_number(u32::from_be_bytes([0, *high, *middle, *low]))?,
+            symbol,
+            number,
+        })
+    }
+}
+
+/// What the keys of one insurer begin with.
+pub(crate) fn insurer_prefix(insurer: InsurerNumber) -> [u8; INSURER_BYTES] {
+    let [_, base @ ..] = (insurer.number() / 10).to_be_bytes();
+    base
+}
+
+fn form(text: &[u8]) -> u8 {
+    match u8::try_from(text.len()) {
+        Ok(len) if len <= DIGITS_MAX && text.iter().all(u8::is_ascii_digit) => len,
+        Ok(_) | Err(_) => FORM_TEXT,
+    }
+}
+
+fn parse_text(form: u8, rest: &[u8]) -> Option<(Folded, &[u8])> {
+    let mut digits = [0; DIGITS_MAX as usize];
+    let (text, rest) = if form == FORM_TEXT {
+        let (len, rest) = rest.split_first()?;
+        rest.split_at_checked(usize::from(*len))?
+    } else {
+        let digits = digits.get_mut(..usize::from(form))?;
+        let (pairs, rest) = rest.split_at_checked(digits.len().div_ceil(2))?;
+        for (two, pair) in digits.chunks_mut(2).zip(pairs) {
+            for (digit, half) in two.iter_mut().zip([pair >> 4, pair & 0x0F]) {
+                *digit = b'0' + half;
+            }
+        }
+        (&*digits, rest)
+    };
+    let folded = Folded::new(str::from_utf8(text).ok()?).ok()?;
+    Some((folded, rest))
+}
+
 impl CardKey {
     /// The key of the card that a query asks for.
     #[must_use]
     pub fn of_query(query: &CardQuery) -> Self {
-        Self::new(query.insurer, query.birthdate, &query.symbol_to_compare(), &query.number)
+        CardParts::of_query(query).key()
     }
 
     /// The key of a registered card.
     #[must_use]
     pub fn of_card(card: &CardFace<'_>) -> Self {
-        Self::new(card.insurer, card.birthdate, &card.symbol_to_compare(), card.number.folded())
-    }
-
-    // HOT PATH: no allocation.
-    fn new(insurer: InsurerNumber, birthdate: Day, symbol: &Folded, number: &Folded) -> Self {
-        let mut key = Self { bytes: [0; CARD_KEY_BYTES_MAX], len: 0 };
-        key.push(&insurer.number().to_be_bytes());
-        let [_, day @ ..] = birthdate.number().to_be_bytes();
-        key.push(&day);
-        key.push(symbol.as_bytes());
-        key.push(&[0]);
-        key.push(number.as_bytes());
-        key
+        CardParts::of_card(card).key()
     }
 
     /// The key with these stored bytes; `None` when no card has them.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (_, _, texts) = split(bytes)?;
-        let end = texts.iter().position(|byte| *byte == 0)?;
-        let (symbol, number) = texts.split_at_checked(end)?;
-        let number = number.get(1..)?;
-        if symbol.len() > FOLDED_BYTES_MAX || number.is_empty() || number.len() > FOLDED_BYTES_MAX {
-            return None;
-        }
-        let mut key = Self { bytes: [0; CARD_KEY_BYTES_MAX], len: 0 };
-        key.push(bytes);
-        Some(key)
+        let key = CardParts::parse(bytes)?.key();
+        // One card has one key: digits as text, say, are no key.
+        (key.as_bytes() == bytes).then_some(key)
     }
 
     /// The bytes of the key.
@@ -87,14 +170,26 @@ impl CardKey {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// Insurer and birth date, which the record under this key leaves out.
-    pub(crate) fn insurer_and_birthdate(&self) -> Option<(InsurerNumber, Day)> {
-        split(self.as_bytes()).map(|(insurer, birthdate, _)| (insurer, birthdate))
+    /// What the key consists of.
+    pub(crate) fn parts(&self) -> Option<CardParts> {
+        CardParts::parse(self.as_bytes())
     }
 
-    /// Whether both keys belong to the same insurer.
-    pub(crate) fn has_insurer_of(&self, other: &Self) -> bool {
-        self.bytes.first_chunk::<INSURER_BYTES>() == other.bytes.first_chunk::<INSURER_BYTES>()
+    /// The insurer's part of the key: the same for all cards of one insurer.
+    pub(crate) fn insurer_part(&self) -> &[u8] {
+        self.as_bytes().get(..INSURER_BYTES).unwrap_or_default()
+    }
+
+    fn push_text(&mut self, form: u8, text: &[u8]) {
+        if form == FORM_TEXT {
+            // INVARIANT: a folded text has at most `FOLDED_BYTES_MAX` bytes.
+            self.push(&[u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+            return self.push(text);
+        }
+        for pair in text.chunks(2) {
+            let half = |at: usize| pair.get(at).map_or(NO_DIGIT, |digit| digit & 0x0F);
+            self.push(&[half(0) << 4 | half(1)]);
+        }
     }
 
     fn push(&mut self, part: &[u8]) {
@@ -105,14 +200,6 @@ impl CardKey {
             self.len += part.len();
         }
     }
-}
-
-fn split(key: &[u8]) -> Option<(InsurerNumber, Day, &[u8])> {
-    let (insurer, rest) = key.split_first_chunk::<INSURER_BYTES>()?;
-    let ([high, middle, low], texts) = rest.split_first_chunk::<3>()?;
-    let insurer = InsurerNumber::from_number(u32::from_be_bytes(*insurer))?;
-    let birthdate = Day::from_number(u32::from_be_bytes([0, *high, *middle, *low]))?;
-    Some((insurer, birthdate, texts))
 }
 
 impl PartialEq for CardKey {
@@ -191,10 +278,16 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_version_1_are_frozen() {
-        let key = CardKey::of_query(&query("01040013", "１２", "０34-5", "19750410"));
-        assert_eq!(key.as_bytes(), b"\x00\x0f\xde\x8d\x00\x99\x0c12\x00345");
-        assert_eq!(shard_of(key.as_bytes(), 64), 10);
+    fn the_bytes_of_version_2_are_frozen() {
+        let key = |number, symbol, digits| {
+            CardKey::of_query(&query(number, symbol, digits, "19750410")).as_bytes().to_vec()
+        };
+        let card = key("01040013", "１２", "０34-5");
+        assert_eq!(card, b"\x01\x96\x41\x00\x99\x0c\x23\x12\x34\x5f");
+        assert_eq!(key("39131206", "9", "1"), b"\x3b\xb5\xa0\x00\x99\x0c\x01\x1f");
+        let texts = b"\x00\x35\xf5\x00\x99\x0c\xff\x04\xe5\x9b\xbd1\x0f123456789012345";
+        assert_eq!(key("138131", "国1", "123456789012345"), texts);
+        assert_eq!(shard_of(&card, 64), 9);
         assert_eq!(shard_of(&7_u64.to_be_bytes(), 64), 32);
     }
 
@@ -230,38 +323,41 @@ mod tests {
     }
 
     prop_compose! {
-        fn parts()(base in 1u32..40, day in 0u32..4, symbol in "[0A国]{0,3}", number in "[1A国]{1,3}")
-            -> (InsurerNumber, Day, Folded, Folded) {
-            let check = shikaku_domain::check_digit(u64::from(base));
-            (
-                InsurerNumber::from_number(base * 10 + check).unwrap(),
-                Day::from_number(day * 40_000).unwrap(),
-                Folded::new(&symbol).unwrap(),
-                Folded::new(&number).unwrap(),
-            )
+        fn card_parts()(base in 1u32..40, day in 0u32..4, symbol in "[0-9A国]{0,3}", number in "[1-9A国]{1,3}")
+            -> CardParts {
+            let check = check_digit(u64::from(base));
+            CardParts {
+                insurer: InsurerNumber::from_number(base * 10 + check).unwrap(),
+                birthdate: Day::from_number(day * 40_000).unwrap(),
+                symbol: Folded::new(&symbol).unwrap(),
+                number: Folded::new(&number).unwrap(),
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn keys_are_equal_exactly_when_the_parts_are(a in parts(), b in parts()) {
-            let key = |p: &(InsurerNumber, Day, Folded, Folded)| CardKey::new(p.0, p.1, &p.2, &p.3);
-            prop_assert_eq!(key(&a) == key(&b), a == b);
+        fn keys_are_equal_exactly_when_the_parts_are(a in card_parts(), b in card_parts()) {
+            prop_assert_eq!(a.key() == b.key(), a == b);
         }
 
         #[test]
-        fn keys_are_ordered_by_insurer_then_birth_date(a in parts(), b in parts()) {
-            let key = |p: &(InsurerNumber, Day, Folded, Folded)| CardKey::new(p.0, p.1, &p.2, &p.3);
-            if (a.0, a.1) != (b.0, b.1) {
-                prop_assert_eq!(key(&a).cmp(&key(&b)), (a.0, a.1).cmp(&(b.0, b.1)));
+        fn keys_are_ordered_by_insurer_then_birth_date(a in card_parts(), b in card_parts()) {
+            let first = |parts: &CardParts| (parts.insurer, parts.birthdate);
+            if first(&a) != first(&b) {
+                prop_assert_eq!(a.key().cmp(&b.key()), first(&a).cmp(&first(&b)));
             }
         }
 
         #[test]
-        fn stored_keys_read_back_and_any_bytes_are_safe(a in parts(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let key = CardKey::new(a.0, a.1, &a.2, &a.3);
-            prop_assert_eq!(CardKey::from_bytes(key.as_bytes()), Some(key));
-            prop_assert_eq!(key.insurer_and_birthdate(), Some((a.0, a.1)));
+        fn stored_keys_read_back_and_any_bytes_are_safe(a in card_parts(), long in "[1-9][0-9]{0,19}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let long = CardParts { number: Folded::new(&long).unwrap(), ..a };
+            for parts in [a, long] {
+                let key = parts.key();
+                prop_assert_eq!(CardKey::from_bytes(key.as_bytes()), Some(key));
+                prop_assert_eq!(key.parts(), Some(parts));
+                prop_assert_eq!(key.insurer_part(), insurer_prefix(parts.insurer));
+            }
             if let Some(key) = CardKey::from_bytes(&bytes) {
                 prop_assert_eq!(key.as_bytes(), &bytes[..]);
             }

@@ -25,6 +25,7 @@ mod format;
 mod insurers;
 mod keys;
 mod log;
+mod masters;
 mod memory;
 mod progress;
 mod reader;
@@ -35,6 +36,7 @@ mod shard;
 mod store;
 #[cfg(test)]
 mod testing;
+mod towns;
 mod verify;
 mod writer;
 

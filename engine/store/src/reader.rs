@@ -1,13 +1,14 @@
 //! Reading the index, from any number of threads at once.
 
-use crate::change::{Position, Table, shard_of_key};
+use crate::change::{Change, Position, Table, shard_of_key};
 use crate::codec::Damage;
 use crate::error::StoreError;
-use crate::insurers::InsurerTable;
-use crate::keys::CardKey;
+use crate::keys::{CardKey, CardParts, insurer_prefix};
+use crate::masters::Masters;
 use crate::progress::{FileId, FileProgress};
 use crate::record::{decode_progress, with_registrations};
 use crate::shard::{Backend, ShardStats};
+use crate::towns::TownTable;
 use shikaku_domain::{CardQuery, Insurer, InsurerNumber, Registration};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Reader {
     shards: Arc<[Arc<dyn Backend>]>,
-    insurers: Arc<InsurerTable>,
+    masters: Arc<Masters>,
 }
 
 /// Numbers of the store, for metrics.
@@ -34,8 +35,8 @@ pub struct StoreStats {
 }
 
 impl Reader {
-    pub(crate) const fn new(shards: Arc<[Arc<dyn Backend>]>, insurers: Arc<InsurerTable>) -> Self {
-        Self { shards, insurers }
+    pub(crate) const fn new(shards: Arc<[Arc<dyn Backend>]>, masters: Arc<Masters>) -> Self {
+        Self { shards, masters }
     }
 
     /// Passes on the registrations under the queried card: one point read, decoded without copying
@@ -50,13 +51,14 @@ impl Reader {
         query: &CardQuery,
         f: impl FnOnce(&[Registration<'_>]) -> R,
     ) -> Result<R, StoreError> {
-        let key = CardKey::of_query(query);
+        let card = CardParts::of_query(query);
+        let key = card.key();
         let shard = self.shard(Table::Entry, key.as_bytes())?;
         let mut f = Some(f);
         let mut result = None;
         shard.get(Table::Entry, key.as_bytes(), &mut |entry| {
             if let Some(f) = f.take() {
-                result = Some(with_registrations(entry, query.insurer, query.birthdate, f));
+                result = Some(with_registrations(entry, &card, &self.masters.towns, f));
             }
         })?;
         match (result, f) {
@@ -69,13 +71,13 @@ impl Reader {
     /// The insurer with this number, from memory.
     #[must_use]
     pub fn insurer(&self, number: InsurerNumber) -> Option<Arc<Insurer>> {
-        self.insurers.find(number)
+        self.masters.insurers.find(number)
     }
 
     /// How many insurers there are.
     #[must_use]
     pub fn insurer_count(&self) -> usize {
-        self.insurers.len()
+        self.masters.insurers.len()
     }
 
     /// Passes on every registration with an insurer, shard by shard in the order of the cards'
@@ -88,11 +90,11 @@ impl Reader {
         insurer: InsurerNumber,
         mut f: impl FnMut(&Registration<'_>) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let prefix = insurer.number().to_be_bytes();
+        let prefix = insurer_prefix(insurer);
         for shard in self.shards.iter() {
             let mut outcome = Ok(ControlFlow::Continue(()));
             shard.scan(Table::Entry, &prefix, &mut |key, entry| {
-                outcome = visit_entry(key, entry, &mut f);
+                outcome = self.visit_entry(key, entry, &mut f);
                 match outcome {
                     Ok(flow) => flow,
                     Err(_) => ControlFlow::Break(()),
@@ -165,15 +167,30 @@ impl Reader {
     pub(crate) fn shards(&self) -> &[Arc<dyn Backend>] {
         &self.shards
     }
-}
 
-fn visit_entry(
-    key: &[u8],
-    entry: &[u8],
-    f: &mut impl FnMut(&Registration<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Damage> {
-    let (insurer, birthdate) = CardKey::from_bytes(key)
-        .and_then(|key| key.insurer_and_birthdate())
-        .ok_or("no such card key")?;
-    with_registrations(entry, insurer, birthdate, |all| all.iter().try_for_each(f))
+    /// The towns that entries name.
+    pub(crate) fn towns(&self) -> &TownTable {
+        &self.masters.towns
+    }
+
+    /// Takes in the towns that logged changes define: a shard may be ahead of the one with the
+    /// table, but no entry can be read anywhere before the towns that it names are known.
+    pub(crate) fn take_towns(&self, changes: &[Change]) -> Result<(), StoreError> {
+        for change in changes.iter().filter(|change| change.table == Table::Town) {
+            let shard = self.shard(Table::Town, &change.key)?;
+            self.masters.follow(change).map_err(|damage| shard.corrupt(Table::Town, damage))?;
+        }
+        Ok(())
+    }
+
+    fn visit_entry(
+        &self,
+        key: &[u8],
+        entry: &[u8],
+        f: &mut impl FnMut(&Registration<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Damage> {
+        let card =
+            CardKey::from_bytes(key).and_then(|key| key.parts()).ok_or("no such card key")?;
+        with_registrations(entry, &card, &self.masters.towns, |all| all.iter().try_for_each(f))
+    }
 }

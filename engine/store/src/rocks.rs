@@ -140,6 +140,7 @@ impl RocksShard {
             (Table::Person.name(), TableUse::PointReads),
             (Table::Insurer.name(), TableUse::PointReads),
             (Table::Progress.name(), TableUse::PointReads),
+            (Table::Town.name(), TableUse::PointReads),
             (META, TableUse::PointReads),
         ];
         let db = open_db(path, &others, TableUse::PointReads, Some(shared))?;
@@ -174,7 +175,9 @@ impl RocksShard {
     fn table(&self, table: Table) -> Result<Option<&ColumnFamily>, StoreError> {
         match table {
             Table::Entry => Ok(None),
-            Table::Person | Table::Insurer | Table::Progress => self.family(table.name()).map(Some),
+            Table::Person | Table::Insurer | Table::Progress | Table::Town => {
+                self.family(table.name()).map(Some)
+            }
         }
     }
 

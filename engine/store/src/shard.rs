@@ -3,7 +3,7 @@
 use crate::change::{Change, Position, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
-use crate::insurers::InsurerTable;
+use crate::masters::Masters;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,17 +61,13 @@ pub struct ShardStats {
 /// The only writer of one shard. Not `Clone`: whoever has it decides the order of writes.
 pub struct ShardWriter {
     backend: Arc<dyn Backend>,
-    insurers: Arc<InsurerTable>,
+    masters: Arc<Masters>,
     index: usize,
 }
 
 impl ShardWriter {
-    pub(crate) fn new(
-        backend: Arc<dyn Backend>,
-        insurers: Arc<InsurerTable>,
-        index: usize,
-    ) -> Self {
-        Self { backend, insurers, index }
+    pub(crate) fn new(backend: Arc<dyn Backend>, masters: Arc<Masters>, index: usize) -> Self {
+        Self { backend, masters, index }
     }
 
     /// The shard's number, from 0.
@@ -104,14 +100,15 @@ impl ShardWriter {
                 given: position.number(),
             });
         }
-        let insurers = changes
-            .iter()
-            .filter(|change| change.table == Table::Insurer)
-            .map(InsurerTable::decode)
-            .collect::<Result<Vec<_>, Damage>>()
-            .map_err(|damage| self.backend.corrupt(Table::Insurer, damage))?;
+        for change in changes {
+            let corrupt = |damage| self.backend.corrupt(change.table, damage);
+            Masters::check(change).map_err(corrupt)?;
+        }
         self.backend.write(position, changes)?;
-        self.insurers.put(insurers);
+        for change in changes {
+            let corrupt = |damage| self.backend.corrupt(change.table, damage);
+            self.masters.follow(change).map_err(corrupt)?;
+        }
         Ok(())
     }
 }

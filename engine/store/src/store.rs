@@ -10,8 +10,8 @@ use crate::change::Position;
 use crate::closing::{Closing, Open};
 use crate::error::StoreError;
 use crate::format;
-use crate::insurers::InsurerTable;
 use crate::log::{ChangeLog, LocalLog};
+use crate::masters::Masters;
 use crate::reader::Reader;
 use crate::replay::{RebuildProgress, replay};
 use crate::rocks::{RocksShard, Shared};
@@ -144,16 +144,16 @@ pub(crate) fn check_shard_count(given: u16) -> Result<(), StoreError> {
 pub(crate) fn assemble(
     backends: Vec<Arc<dyn Backend>>,
 ) -> Result<(Vec<ShardWriter>, Reader), StoreError> {
-    let insurers = match backends.first() {
-        Some(shard) => Arc::new(InsurerTable::load(shard.as_ref())?),
+    let masters = match backends.first() {
+        Some(shard) => Arc::new(Masters::load(shard.as_ref())?),
         None => Arc::default(),
     };
     let writers = backends
         .iter()
         .enumerate()
-        .map(|(index, shard)| ShardWriter::new(Arc::clone(shard), Arc::clone(&insurers), index))
+        .map(|(index, shard)| ShardWriter::new(Arc::clone(shard), Arc::clone(&masters), index))
         .collect();
-    Ok((writers, Reader::new(backends.into(), insurers)))
+    Ok((writers, Reader::new(backends.into(), masters)))
 }
 
 /// Drops one shard, or all of them, and makes them again from the log. `progress` is called after

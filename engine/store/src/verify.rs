@@ -7,7 +7,8 @@ use crate::keys::CardKey;
 use crate::log::{ChangeLog, REPLAY_RECORDS_MAX};
 use crate::reader::Reader;
 use crate::record::{
-    Membership, decode_insurer, decode_person, decode_progress, decode_slots, with_registrations,
+    Membership, decode_insurer, decode_person, decode_progress, decode_slots, decode_town,
+    with_registrations,
 };
 use crate::store::{Store, offline};
 use shikaku_domain::PersonId;
@@ -104,10 +105,9 @@ fn verify_row(
 ) -> Result<(), Damage> {
     match table {
         Table::Entry => {
-            let (insurer, birthdate) = CardKey::from_bytes(key)
-                .and_then(|key| key.insurer_and_birthdate())
-                .ok_or("no such card key")?;
-            let count = with_registrations(value, insurer, birthdate, |all| all.len())?;
+            let card =
+                CardKey::from_bytes(key).and_then(|key| key.parts()).ok_or("no such card key")?;
+            let count = with_registrations(value, &card, reader.towns(), |all| all.len())?;
             report.entries += 1;
             report.registrations += count as u64;
         }
@@ -134,6 +134,9 @@ fn verify_row(
         }
         Table::Progress => {
             decode_progress(value)?;
+        }
+        Table::Town => {
+            decode_town(value)?;
         }
     }
     Ok(())

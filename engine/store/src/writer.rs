@@ -13,6 +13,7 @@ use crate::reader::Reader;
 use crate::record::decode_insurer;
 use crate::replay::feed;
 use crate::shard::ApplyChanges;
+use crate::towns::NewTowns;
 use shikaku_domain::{Insurer, MemberChange};
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -109,11 +110,13 @@ impl<L: ChangeLog> Writer<L> {
         }
         let mut summary = BatchSummary::default();
         let mut draft = Draft::new(&self.reader, batch.changes.len());
-        let fetched = fetch_all(&self.reader, &batch.changes)?;
+        let towns = new_towns(&self.reader, &batch.changes);
+        let fetched = fetch_all(&self.reader, &towns, &batch.changes)?;
         for (index, fetched) in fetched.into_iter().enumerate() {
             summary.count(draft.take(fetched, index)?);
         }
         let mut finished = draft.finish()?;
+        finished.changes.extend(towns.rows().into_iter().map(Change::town));
         summary.gaps = finished.gaps;
         summary.overlaps = finished.overlaps;
         if let Some((file, progress)) = &batch.progress {
@@ -190,6 +193,7 @@ impl<L: ChangeLog> Writer<L> {
     ) -> Result<Position, StoreError> {
         let record = LogRecord { position: self.log.head().next(), operation, changes };
         let position = self.log.append(&record)?;
+        self.reader.take_towns(&record.changes)?;
         shards.apply(position, per_shard(record.changes, self.reader.shard_count()))?;
         Ok(position)
     }
@@ -207,13 +211,30 @@ fn check_count(given: usize) -> Result<(), StoreError> {
     Err(StoreError::BatchTooLarge { given, max: BATCH_CHANGES_MAX, unit: "changes" })
 }
 
+/// Gives codes to the towns of the addresses that have none.
+fn new_towns<'r>(reader: &'r Reader, changes: &[MemberChange<'_>]) -> NewTowns<'r> {
+    let mut towns = NewTowns::new(reader.towns());
+    for change in changes {
+        if let MemberChange::Put(registration) = change
+            && let Some(address) = &registration.address
+        {
+            towns.see(address.expose());
+        }
+    }
+    towns
+}
+
 /// Reads the state that the changes speak of, on as many threads as pay.
-fn fetch_all(reader: &Reader, changes: &[MemberChange<'_>]) -> Result<Vec<Fetched>, StoreError> {
+fn fetch_all(
+    reader: &Reader,
+    towns: &NewTowns<'_>,
+    changes: &[MemberChange<'_>],
+) -> Result<Vec<Fetched>, StoreError> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads =
         (changes.len() / CHANGES_PER_THREAD_MIN).clamp(1, processors.min(READ_THREADS_MAX));
     let fetch_part = |part: &[MemberChange<'_>]| -> Result<Vec<Fetched>, StoreError> {
-        part.iter().map(|change| fetch(reader, change)).collect()
+        part.iter().map(|change| fetch(reader, towns, change)).collect()
     };
     if threads == 1 {
         return fetch_part(changes);

@@ -5,16 +5,18 @@
 
 mod body;
 mod codes;
+mod pack;
 mod parts;
 mod slot;
 mod small;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use body::encode_body;
 pub use slot::REGISTRATIONS_MAX;
 pub(crate) use slot::{ENTRY_BYTES_MAX, Slot, decode_slots, encode_entry, with_registrations};
 pub(crate) use small::{
-    Membership, decode_insurer, decode_person, decode_progress, encode_insurer, encode_person,
-    encode_progress,
+    Membership, decode_insurer, decode_person, decode_progress, decode_town, encode_insurer,
+    encode_person, encode_progress, encode_town,
 };

@@ -192,10 +192,9 @@ impl<'r> From<&'r MedicalTicket<'_>> for TicketRecord<'r> {
     }
 }
 
-impl<'a> TryFrom<TicketRecord<'a>> for MedicalTicket<'a> {
-    type Error = Damage;
-
-    fn try_from(record: TicketRecord<'a>) -> Result<Self, Damage> {
+impl TicketRecord<'_> {
+    /// The ticket, with texts of its own: a record is decoded apart from its bytes.
+    pub(super) fn into_ticket(self) -> Result<MedicalTicket<'static>, Damage> {
         let TicketRecord {
             ticket_type,
             valid,
@@ -206,18 +205,24 @@ impl<'a> TryFrom<TicketRecord<'a>> for MedicalTicket<'a> {
             treatment_type,
             self_pay_yen,
             use_with_other,
-        } = record;
-        Ok(Self {
+        } = self;
+        let own = |text: &str| Personal::new(Cow::Owned(text.to_owned()));
+        Ok(MedicalTicket {
             ticket_type: CodeByte::from_byte(ticket_type)?,
             valid: valid.try_into()?,
-            issue_number: Personal::new(Cow::Borrowed(issue_number)),
+            issue_number: own(issue_number),
             treatment_month: day(treatment_month)?.month(),
             institution: MedicalInstitutionCode::parse(institution)
                 .map_err(|_| "no such institution code")?,
-            institution_name: Personal::new(Cow::Borrowed(institution_name)),
+            institution_name: own(institution_name),
             treatment_type: treatment_type.map(CodeByte::from_byte).transpose()?,
             self_pay_yen,
             use_with_other: use_with_other.map(CodeByte::from_byte).transpose()?,
         })
     }
+}
+
+/// A list of records.
+pub(super) fn all<R, T: TryFrom<R, Error = Damage>>(records: Vec<R>) -> Result<Vec<T>, Damage> {
+    records.into_iter().map(T::try_from).collect()
 }

@@ -1,13 +1,31 @@
 //! The entry record: all registrations under one card key, each in a slot.
 //!
-//! version 1 | number of slots | slots. A slot's head holds what the writer's rules need, so that
-//! a write never decodes a body, and comparing two bodies is comparing bytes.
+//! | bytes | what | form |
+//! |---|---|---|
+//! | 1 | version | 2 |
+//! | | slots, in the order of person and start | |
+//!
+//! | bytes | of a slot | form |
+//! |---|---|---|
+//! | 1 | flags | 1 last slot, 2 branch, 4 end, 8 elsewhere; others 0 |
+//! | 7 | person | big endian |
+//! | 1 | branch | if flagged |
+//! | 1-3 | start | day from [`ANCHOR`] |
+//! | 1-3 | covered days + 1 | number; if an end is flagged |
+//! | 1- | elsewhere | their number, then periods; if flagged |
+//! | 1-3 | length of the body | number; not in the last slot, whose body ends the entry |
+//! | | body | see [`super::body`] |
+//!
+//! Numbers, days and periods are those of [`super::pack`]. A slot's head holds what the writer's
+//! rules need, so that a write never decodes a body, and comparing two bodies is comparing bytes.
 
-use super::body::{all, decode_registration};
-use super::parts::PeriodRecord;
-use crate::codec::{self, Damage};
-use bincode::{BorrowDecode, Encode};
-use shikaku_domain::{Day, InsuredBranchNumber, InsurerNumber, Period, PersonId, Registration};
+use super::body::decode_registration;
+use super::pack::{ANCHOR, Bytes, put_counted, put_day, put_length, put_number, put_period};
+use super::text::{ARENA_BYTES, Arena};
+use crate::codec::Damage;
+use crate::keys::CardParts;
+use crate::towns::TownTable;
+use shikaku_domain::{Day, InsuredBranchNumber, Period, PersonId, Registration};
 use std::borrow::Cow;
 
 /// Most registrations under one card key, and of one person. Usual is 1; re-joining every month
@@ -16,14 +34,14 @@ pub const REGISTRATIONS_MAX: usize = 256;
 /// Most bytes of one entry: 256 registrations of 4 KiB.
 pub(crate) const ENTRY_BYTES_MAX: usize = 1 << 20;
 
-#[derive(Encode, BorrowDecode)]
-struct SlotRecord<'a> {
-    person: u64,
-    branch: Option<u8>,
-    period: PeriodRecord,
-    elsewhere: Vec<PeriodRecord>,
-    body: &'a [u8],
-}
+/// The version of entries and persons.
+pub(super) const VERSION: u8 = 2;
+
+const LAST: u8 = 1;
+const HAS_BRANCH: u8 = 2;
+const HAS_END: u8 = 4;
+const HAS_ELSEWHERE: u8 = 8;
+const FLAGS: u8 = LAST | HAS_BRANCH | HAS_END | HAS_ELSEWHERE;
 
 /// One registration of an entry, its body still encoded.
 ///
@@ -47,85 +65,128 @@ impl Slot<'_> {
     pub(crate) fn order(&self) -> (PersonId, Day) {
         (self.person, self.period.start())
     }
+
+    fn put(&self, out: &mut Vec<u8>, is_last: bool) {
+        let Self { person, branch, period, elsewhere, body } = self;
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        out.push(
+            flag(is_last, LAST)
+                | flag(branch.is_some(), HAS_BRANCH)
+                | flag(period.end().is_some(), HAS_END)
+                | flag(!elsewhere.is_empty(), HAS_ELSEWHERE),
+        );
+        let [_, person @ ..] = person.number().to_be_bytes();
+        out.extend(person);
+        out.extend(branch.map(InsuredBranchNumber::number));
+        put_day(out, period.start(), ANCHOR);
+        if period.end().is_some() {
+            put_length(out, *period);
+        }
+        if !elsewhere.is_empty() {
+            put_number(out, u32::try_from(elsewhere.len()).unwrap_or(u32::MAX));
+            elsewhere.iter().for_each(|period| put_period(out, *period));
+        }
+        if is_last {
+            out.extend_from_slice(body);
+        } else {
+            put_counted(out, body);
+        }
+    }
 }
 
-impl<'a> TryFrom<SlotRecord<'a>> for Slot<'a> {
-    type Error = Damage;
-
-    fn try_from(record: SlotRecord<'a>) -> Result<Self, Damage> {
-        let SlotRecord { person, branch, period, elsewhere, body } = record;
-        Ok(Self {
-            person: PersonId::from_number(person).ok_or("no such person number")?,
-            branch: branch.map(decode_branch).transpose()?,
-            period: period.try_into()?,
-            elsewhere: all(elsewhere)?,
-            body: Cow::Borrowed(body),
-        })
+/// Takes a slot, and says whether it is the last.
+fn take_slot<'a>(bytes: &mut Bytes<'a>) -> Result<(Slot<'a>, bool), Damage> {
+    let flags = bytes.byte()?;
+    if flags & !FLAGS != 0 {
+        return Err("unknown flags");
     }
+    let has = |flag| flags & flag != 0;
+    let [a, b, c, d, e, f, g] = bytes.array()?;
+    let person = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+    let person = PersonId::from_number(person).ok_or("no such person number")?;
+    let branch = has(HAS_BRANCH).then(|| decode_branch(bytes.byte()?)).transpose()?;
+    let start = bytes.day(ANCHOR)?;
+    let period = match has(HAS_END) {
+        true => bytes.period_from(start)?,
+        false => Period::new(start, None).map_err(|_| "no such period")?,
+    };
+    let mut elsewhere = Vec::new();
+    if has(HAS_ELSEWHERE) {
+        let count = bytes.number()?;
+        if count == 0 || count as usize > REGISTRATIONS_MAX {
+            return Err("an impossible number of registrations");
+        }
+        for _ in 0..count {
+            elsewhere.push(bytes.period()?);
+        }
+    }
+    let is_last = has(LAST);
+    let body = if is_last { bytes.rest() } else { bytes.counted()? };
+    Ok((Slot { person, branch, period, elsewhere, body: Cow::Borrowed(body) }, is_last))
 }
 
 pub(super) fn decode_branch(number: u8) -> Result<InsuredBranchNumber, Damage> {
     InsuredBranchNumber::from_number(number).ok_or("no such branch")
 }
 
-/// Encodes an entry.
+/// Encodes an entry. There is at least one slot.
 pub(crate) fn encode_entry(slots: &[Slot<'_>]) -> Vec<u8> {
-    let bodies: usize = slots.iter().map(|slot| slot.body.len() + 32).sum();
-    let mut out = codec::start(bodies + 4);
-    codec::add(&mut out, &(slots.len() as u64));
-    for slot in slots {
-        let Slot { person, branch, period, elsewhere, body } = slot;
-        let record = SlotRecord {
-            person: person.number(),
-            branch: branch.map(InsuredBranchNumber::number),
-            period: (*period).into(),
-            elsewhere: PeriodRecord::all(elsewhere),
-            body,
-        };
-        codec::add(&mut out, &record);
+    let bytes: usize = slots.iter().map(|slot| slot.body.len() + 24).sum();
+    let mut out = Vec::with_capacity(bytes + 1);
+    out.push(VERSION);
+    let last = slots.len().saturating_sub(1);
+    for (index, slot) in slots.iter().enumerate() {
+        slot.put(&mut out, index == last);
     }
     out
+}
+
+/// Opens a dense record.
+pub(super) fn open(record: &[u8]) -> Result<Bytes<'_>, Damage> {
+    match record.split_first() {
+        Some((&VERSION, rest)) => Ok(Bytes::new(rest)),
+        Some(_) => Err("unknown format version"),
+        None => Err("empty"),
+    }
 }
 
 /// Reads the slots of an entry one by one.
 pub(crate) fn decode_slots(
     entry: &[u8],
 ) -> Result<impl Iterator<Item = Result<Slot<'_>, Damage>>, Damage> {
-    let mut rest = codec::open(entry)?;
-    let mut left: u64 = codec::take(&mut rest)?;
-    if left == 0 || left > REGISTRATIONS_MAX as u64 {
-        return Err("an impossible number of registrations");
-    }
+    let mut bytes = open(entry)?;
+    let mut left = REGISTRATIONS_MAX;
+    let mut is_over = false;
     Ok(std::iter::from_fn(move || {
-        if left == 0 {
+        if is_over {
             return None;
         }
-        left -= 1;
-        let slot = codec::take::<SlotRecord<'_>>(&mut rest).and_then(Slot::try_from);
-        if slot.is_err() {
-            left = 0;
-        } else if left == 0
-            && let Err(damage) = codec::end(rest)
-        {
-            return Some(Err(damage));
+        let slot = take_slot(&mut bytes);
+        is_over = !matches!(slot, Ok((_, false)));
+        if left == 0 {
+            is_over = true;
+            return Some(Err("an impossible number of registrations"));
         }
-        Some(slot)
+        left -= 1;
+        Some(slot.map(|(slot, _)| slot))
     }))
 }
 
 /// Decodes an entry and passes its registrations on. Nothing is put on the heap for an entry with
 /// one registration without certificates, the usual one.
 ///
-/// `insurer` and `birthdate` are those of the entry's key.
+/// `card` is what the entry's key says.
 // HOT PATH: every eligibility query decodes one entry.
 pub(crate) fn with_registrations<R>(
     entry: &[u8],
-    insurer: InsurerNumber,
-    birthdate: Day,
+    card: &CardParts,
+    towns: &TownTable,
     f: impl FnOnce(&[Registration<'_>]) -> R,
 ) -> Result<R, Damage> {
+    let mut space = [0; ARENA_BYTES];
+    let mut arena = Arena::new(&mut space);
     let mut registrations =
-        decode_slots(entry)?.map(|slot| decode_registration(slot?, insurer, birthdate));
+        decode_slots(entry)?.map(|slot| decode_registration(&slot?, card, towns, &mut arena));
     let Some(first) = registrations.next().transpose()? else {
         return Ok(f(&[]));
     };

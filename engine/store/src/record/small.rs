@@ -1,19 +1,16 @@
-//! The records of the tables `person`, `insurer` and `progress`.
+//! The records of the tables `person`, `insurer`, `town` and `progress`.
 
-use super::parts::PeriodRecord;
-use super::slot::{REGISTRATIONS_MAX, decode_branch};
+use super::pack::put_period;
+use super::slot::{REGISTRATIONS_MAX, VERSION, decode_branch, open};
 use crate::codec::{self, Damage};
-use crate::keys::CardKey;
+use crate::keys::{CARD_KEY_BYTES_MAX, CardKey};
 use crate::progress::FileProgress;
 use bincode::{BorrowDecode, Encode};
 use shikaku_domain::{InsuredBranchNumber, Insurer, InsurerNumber, Period};
 
-#[derive(Encode, BorrowDecode)]
-struct MembershipRecord<'a> {
-    card_key: &'a [u8],
-    branch: Option<u8>,
-    period: PeriodRecord,
-}
+/// Stands for a branch that is not there.
+const NO_BRANCH: u8 = 255;
+const _: () = assert!(CARD_KEY_BYTES_MAX <= u8::MAX as usize);
 
 /// Where one registration of a person is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,41 +20,61 @@ pub(crate) struct Membership {
     pub(crate) period: Period,
 }
 
-/// Encodes a person: version 1 | list of memberships.
+/// Encodes a person: version 2, then each membership as
+///
+/// | bytes | what | form |
+/// |---|---|---|
+/// | 1 | length of the card key | |
+/// | 8-129 | card key | |
+/// | 1 | branch | 255 for none |
+/// | 2-6 | period | see [`super::pack`] |
 pub(crate) fn encode_person(memberships: &[Membership]) -> Vec<u8> {
-    let mut out = codec::start(memberships.len() * 40 + 2);
-    codec::add(&mut out, &(memberships.len() as u64));
-    for membership in memberships {
-        let Membership { card, branch, period } = membership;
-        let record = MembershipRecord {
-            card_key: card.as_bytes(),
-            branch: branch.map(InsuredBranchNumber::number),
-            period: (*period).into(),
-        };
-        codec::add(&mut out, &record);
+    let mut out = Vec::with_capacity(memberships.len() * 32 + 1);
+    out.push(VERSION);
+    for Membership { card, branch, period } in memberships {
+        let key = card.as_bytes();
+        // INVARIANT: a card key has at most `CARD_KEY_BYTES_MAX` bytes.
+        out.push(u8::try_from(key.len()).unwrap_or_default());
+        out.extend_from_slice(key);
+        out.push(branch.map_or(NO_BRANCH, InsuredBranchNumber::number));
+        put_period(&mut out, *period);
     }
     out
 }
 
 /// Decodes a person.
 pub(crate) fn decode_person(record: &[u8]) -> Result<Vec<Membership>, Damage> {
-    let mut rest = codec::open(record)?;
-    let count: u64 = codec::take(&mut rest)?;
-    if count == 0 || count > REGISTRATIONS_MAX as u64 {
+    let mut bytes = open(record)?;
+    let mut memberships = Vec::with_capacity(1);
+    while !bytes.is_empty() {
+        let length = bytes.byte()?;
+        let key = bytes.take(usize::from(length))?;
+        let card = CardKey::from_bytes(key).ok_or("no such card key")?;
+        let branch = match bytes.byte()? {
+            NO_BRANCH => None,
+            number => Some(decode_branch(number)?),
+        };
+        memberships.push(Membership { card, branch, period: bytes.period()? });
+    }
+    if memberships.is_empty() || memberships.len() > REGISTRATIONS_MAX {
         return Err("an impossible number of registrations");
     }
-    let memberships = (0..count)
-        .map(|_| {
-            let MembershipRecord { card_key, branch, period } = codec::take(&mut rest)?;
-            Ok(Membership {
-                card: CardKey::from_bytes(card_key).ok_or("no such card key")?,
-                branch: branch.map(decode_branch).transpose()?,
-                period: period.try_into()?,
-            })
-        })
-        .collect::<Result<_, Damage>>()?;
-    codec::end(rest)?;
     Ok(memberships)
+}
+
+/// Encodes a town: version 1 | text. The code is the key.
+pub(crate) fn encode_town(text: &str) -> Vec<u8> {
+    let mut out = codec::start(text.len() + 4);
+    codec::add(&mut out, &text);
+    out
+}
+
+/// Decodes a town.
+pub(crate) fn decode_town(record: &[u8]) -> Result<&str, Damage> {
+    let mut rest = codec::open(record)?;
+    let text = codec::take(&mut rest)?;
+    codec::end(rest)?;
+    Ok(text)
 }
 
 /// Encodes an insurer: version 1 | name. The number is the key.

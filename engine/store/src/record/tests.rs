@@ -1,50 +1,65 @@
 use super::*;
+use crate::CardKey;
+use crate::keys::CardParts;
 use crate::testing;
+use crate::towns::{NewTowns, TownTable};
 use proptest::prelude::*;
-use shikaku_domain::{Day, MemberChange, Registration};
+use shikaku_domain::{MemberChange, Registration};
 
-fn slot_of(registration: &Registration<'_>) -> Slot<'static> {
+/// The town of the usual registration has a code, others have not.
+fn towns() -> TownTable {
+    let towns = TownTable::default();
+    towns.put(0, "架空県見本市").unwrap();
+    towns
+}
+
+fn slot_of(registration: &Registration<'_>, towns: &TownTable) -> Slot<'static> {
     Slot {
         person: registration.person,
         branch: registration.card.branch,
         period: registration.period,
         elsewhere: registration.elsewhere.clone(),
-        body: encode_body(registration).into(),
+        body: encode_body(registration, &NewTowns::new(towns)).into(),
     }
 }
 
 fn encode(registrations: &[Registration<'_>]) -> Vec<u8> {
-    encode_entry(&registrations.iter().map(slot_of).collect::<Vec<_>>())
+    let towns = towns();
+    encode_entry(&registrations.iter().map(|one| slot_of(one, &towns)).collect::<Vec<_>>())
+}
+
+fn parts(registration: &Registration<'_>) -> CardParts {
+    CardKey::of_card(&registration.card).parts().unwrap()
 }
 
 fn check_round_trip(registrations: &[Registration<'_>]) {
-    let card = &registrations[0].card;
     let entry = encode(registrations);
-    with_registrations(&entry, card.insurer, card.birthdate, |decoded| {
+    with_registrations(&entry, &parts(&registrations[0]), &towns(), |decoded| {
         assert_eq!(decoded, registrations);
     })
     .unwrap();
 }
 
-/// The two registrations in `testdata/v1/entry.bin`.
+/// The two registrations in `testdata/v2/entry.bin`: twins on one card.
 fn old_registrations() -> [Registration<'static>; 2] {
-    [testing::registration(1), testing::full_registration()]
+    let usual = testing::registration(1);
+    let full = Registration { card: usual.card.clone(), ..testing::full_registration() };
+    [usual, full]
 }
 
 #[test]
-fn records_of_version_1_stay_readable_and_their_bytes_are_frozen() {
-    let entry = include_bytes!("../../testdata/v1/entry.bin");
+fn records_of_version_2_stay_readable_and_their_bytes_are_frozen() {
+    let entry = include_bytes!("../../testdata/v2/entry.bin");
     let old = old_registrations();
-    let card = &old[0].card;
-    with_registrations(entry, card.insurer, card.birthdate, |decoded| {
+    with_registrations(entry, &parts(&old[0]), &towns(), |decoded| {
         assert_eq!(decoded, old);
     })
     .unwrap();
     assert_eq!(encode(&old), entry);
 
-    let person = include_bytes!("../../testdata/v1/person.bin");
+    let person = include_bytes!("../../testdata/v2/person.bin");
     let memberships = old.map(|registration| Membership {
-        card: crate::CardKey::of_card(&registration.card),
+        card: CardKey::of_card(&registration.card),
         branch: registration.card.branch,
         period: registration.period,
     });
@@ -74,27 +89,27 @@ fn small_records_round_trip() {
 
 #[test]
 fn a_usual_entry_is_compact() {
-    assert!(encode(&[testing::registration(1)]).len() < 160);
+    assert!(encode(&[testing::registration(1)]).len() < 64);
 }
 
 #[test]
 fn an_entry_from_a_later_version_is_refused_not_misread() {
     let mut entry = encode(&old_registrations());
-    entry[0] = 2;
+    entry[0] = 3;
     assert_eq!(decode_slots(&entry).err(), Some("unknown format version"));
 }
 
 #[test]
 fn a_cut_entry_is_refused_at_every_length() {
     let registrations = old_registrations();
-    let card = &registrations[0].card;
+    let card = parts(&registrations[0]);
     let entry = encode(&registrations);
     for length in 0..entry.len() {
-        let read = with_registrations(&entry[..length], card.insurer, card.birthdate, |_| ());
+        let read = with_registrations(&entry[..length], &card, &towns(), |_| ());
         assert!(read.is_err(), "{length}");
     }
     let longer = [entry, vec![0]].concat();
-    assert!(with_registrations(&longer, card.insurer, card.birthdate, |_| ()).is_err());
+    assert!(with_registrations(&longer, &card, &towns(), |_| ()).is_err());
 }
 
 proptest! {
@@ -111,14 +126,14 @@ proptest! {
     #[test]
     fn any_bytes_are_safe_to_decode(bytes in proptest::collection::vec(any::<u8>(), 0..300), flip in any::<(usize, u8)>()) {
         let old = old_registrations();
-        let card = &old[0].card;
+        let (card, towns) = (parts(&old[0]), towns());
         let mut damaged = encode(&old);
         let at = flip.0 % damaged.len();
         damaged[at] ^= flip.1;
         let mut versioned = bytes.clone();
-        versioned.insert(0, 1);
+        versioned.insert(0, 2);
         for record in [&bytes, &versioned, &damaged] {
-            let _ = with_registrations(record, card.insurer, Day::MIN, |_| ());
+            let _ = with_registrations(record, &card, &towns, |_| ());
             let _ = decode_person(record);
             let _ = decode_insurer(&[0, 0x0f, 0xde, 0x9d], record);
             let _ = decode_progress(record);
