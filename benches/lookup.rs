@@ -15,7 +15,7 @@ use shikaku_wire::members::{MemberFile, MemberWriter};
 use shikaku_wire::oqs::{
     Answered, MessageResult, SingleAnswer, SingleRequest, parse_json, parse_xml, to_json, to_xml,
 };
-use shikaku_wire::v1::{EligibilityResponse, parse_eligibility};
+use shikaku_wire::v1::{EligibilityAnswer, parse_eligibility};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -172,8 +172,10 @@ fn encode(criterion: &mut Criterion, on: Day, current: &[Case]) {
             let outcome = decide(Some(&case.insurer), &case.found, &case.query, on);
             let shown = disclose(&outcome, &case.query, facility(), on);
             let insurer = Some(&*case.insurer);
-            let response = EligibilityResponse::new(at, on, &outcome, shown.as_ref(), insurer);
-            serde_json::to_vec(&response).unwrap()
+            let mut out = Vec::with_capacity(ANSWER_BYTES);
+            EligibilityAnswer { at, on, outcome, disclosure: shown.as_ref(), insurer }
+                .write(&mut out);
+            out
         });
     });
     let mut json = next(current);

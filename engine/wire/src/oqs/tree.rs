@@ -178,7 +178,7 @@ fn card_and_person(disclosure: &Disclosure<'_, '_>, sink: &mut impl Sink) {
     day(el::BIRTHDATE, Some(card.birthdate), sink);
     text("Address", registration.address.as_ref(), sink);
     if let Some(post_number) = registration.post_number {
-        number("PostNumber", post_number, sink);
+        sink.leaf("PostNumber", ascii(&post_number.to_ascii()));
     }
     day("QualificationDate", Some(registration.period.start()), sink);
     day("DisqualificationDate", registration.period.end(), sink);
