@@ -293,7 +293,8 @@ impl<'a> CardText<'a> {
     /// [`ValueError::Missing`], [`ValueError::TooLong`] or [`ValueError::Character`].
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
-        if text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
+        // No character is shorter than a byte, so most texts need no counting.
+        if text.len() > CARD_TEXT_CHARS_MAX && text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
             return Err(ValueError::TooLong { max: CARD_TEXT_CHARS_MAX });
         }
         let folded = Folded::new(&text)?;

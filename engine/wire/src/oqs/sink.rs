@@ -30,6 +30,8 @@ pub trait Sink {
     fn close_item(&mut self, name: &'static str);
     /// An element that holds text.
     fn leaf(&mut self, name: &'static str, value: &str);
+    /// An element that holds digits, ASCII letters, hyphens or blanks: what no form escapes.
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>);
 }
 
 /// Writes JSON: every value a string, every list an array of objects with one member (§1.5).
@@ -49,7 +51,7 @@ impl Sink for JsonSink<'_> {
     }
 
     fn finish(&mut self) {
-        self.0.close();
+        self.0.finish();
     }
 
     fn open(&mut self, name: &'static str) {
@@ -80,6 +82,10 @@ impl Sink for JsonSink<'_> {
 
     fn leaf(&mut self, name: &'static str, value: &str) {
         self.0.text(name, value);
+    }
+
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        self.0.plain(name, value);
     }
 }
 
@@ -169,6 +175,12 @@ impl Sink for XmlSink<'_> {
             let carried = |c| if is_xml_char(c) { c } else { GETA };
             self.text(&value.chars().map(carried).collect::<String>());
         }
+        self.close(name);
+    }
+
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        self.open(name);
+        self.out.extend_from_slice(value.as_ref());
         self.close(name);
     }
 }

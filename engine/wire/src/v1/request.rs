@@ -153,7 +153,13 @@ pub fn parse_eligibility(body: &[u8]) -> Result<EligibilityQuestion, Vec<FieldPr
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(vec![FieldProblem::other_fields()]);
     }
-    let raw: RawRequest<'_> = serde_json::from_slice(body).map_err(|error| {
+    // Checking all of the text at once is quicker than string by string. Where it is not text, the
+    // other way finds out what is wrong first.
+    let raw: Result<RawRequest<'_>, _> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    let raw = raw.map_err(|error| {
         vec![if error.is_data() {
             FieldProblem::other_fields()
         } else if error.is_eof() {

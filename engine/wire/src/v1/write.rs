@@ -32,16 +32,16 @@ impl EligibilityAnswer<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let json = &mut JsonWriter::new(out);
         json.open();
-        json.text("processExecutionTime", ascii(&iso::time(self.at)));
+        json.plain("processExecutionTime", iso::time(self.at));
         day("qualificationConfirmationDate", Some(self.on), json);
-        json.text("qualificationValidity", self.outcome.validity().code());
+        json.plain("qualificationValidity", self.outcome.validity().code());
         notice(&self.outcome, json);
         if let Some(disclosure) = self.disclosure {
             json.object("eligibility");
             eligibility(disclosure, self.insurer, json);
             json.close();
         }
-        json.close();
+        json.finish();
     }
 }
 
@@ -99,15 +99,15 @@ fn eligibility(
 
 fn card(registration: &Registration<'_>, insurer: Option<&Insurer>, json: &mut JsonWriter<'_>) {
     let card = &registration.card;
-    json.text("insuredCardClassification", registration.card_classification.code());
-    json.text("insurerNumber", ascii(card.insurer.to_padded().trim_ascii_start()));
+    json.plain("insuredCardClassification", registration.card_classification.code());
+    json.plain("insurerNumber", card.insurer.to_padded().trim_ascii_start());
     if let Some(insurer) = insurer {
         json.text("insurerName", &insurer.name);
     }
     text("insuredCardSymbol", card.symbol.as_ref().map(|symbol| symbol.text()), json);
     text("insuredIdentificationNumber", Some(card.number.text()), json);
     if let Some(branch) = card.branch {
-        json.text("insuredBranchNumber", ascii(&branch.to_digits()));
+        json.plain("insuredBranchNumber", branch.to_digits());
     }
 }
 
@@ -119,12 +119,12 @@ fn person(registration: &Registration<'_>, json: &mut JsonWriter<'_>) {
     text("nameOfOther", registration.name_of_other.as_ref(), json);
     text("nameKana", registration.name_kana.as_ref(), json);
     text("nameOfOtherKana", registration.name_of_other_kana.as_ref(), json);
-    json.text("sex1", registration.sex1.code());
+    json.plain("sex1", registration.sex1.code());
     code("sex2", registration.sex2.map(|code| code.code()), json);
     day("birthdate", Some(registration.card.birthdate), json);
     text("address", registration.address.as_ref(), json);
     if let Some(number) = registration.post_number {
-        json.text("postNumber", ascii(&number.to_ascii()));
+        json.plain("postNumber", number.to_ascii());
     }
 }
 
@@ -133,7 +133,7 @@ fn elderly_recipient(certificate: &ElderlyRecipientCertificate, json: &mut JsonW
     json.object("elderlyRecipientCertificate");
     day("issuanceDate", *issued, json);
     validity(*valid, json);
-    json.text("contributionRatio", contribution_ratio.code());
+    json.plain("contributionRatio", contribution_ratio.code());
     json.close();
 }
 
@@ -146,8 +146,8 @@ fn limit_application(certificate: &LimitApplicationCertificate, json: &mut JsonW
         long_term,
     } = certificate;
     json.object("limitApplicationCertificate");
-    json.text("classification", classification.code());
-    json.text("classificationFlag", classification_flag.code());
+    json.plain("classification", classification.code());
+    json.plain("classificationFlag", classification_flag.code());
     day("issuanceDate", *issued, json);
     validity(*valid, json);
     day("longTermDate", *long_term, json);
@@ -171,13 +171,13 @@ fn medical_ticket(ticket: &MedicalTicket<'_>, names_asker: bool, json: &mut Json
     } else {
         DesignatedMedicalInstitutionFlag::Other
     };
-    json.text("ticketType", ticket_type.code());
+    json.plain("ticketType", ticket_type.code());
     validity(*valid, json);
     text("issueNumber", Some(issue_number), json);
-    json.text("medicalTreatmentMonth", ascii(&iso::month(*treatment_month)));
+    json.plain("medicalTreatmentMonth", iso::month(*treatment_month));
     json.text("designatedMedicalInstitutionCode", institution.as_str());
     text("designatedMedicalInstitutionName", Some(institution_name), json);
-    json.text("designatedMedicalInstitutionFlag", flag.code());
+    json.plain("designatedMedicalInstitutionFlag", flag.code());
     code("medicalTreatmentType", treatment_type.map(|code| code.code()), json);
     if let Some(yen) = self_pay_yen {
         json.number("selfPayAmount", *yen);
@@ -201,17 +201,12 @@ fn text(name: &'static str, value: Option<&Text<'_>>, json: &mut JsonWriter<'_>)
 
 fn code(name: &'static str, value: Option<&'static str>, json: &mut JsonWriter<'_>) {
     if let Some(value) = value {
-        json.text(name, value);
+        json.plain(name, value);
     }
 }
 
 fn day(name: &'static str, value: Option<Day>, json: &mut JsonWriter<'_>) {
     if let Some(day) = value {
-        json.text(name, ascii(&iso::day(day)));
+        json.plain(name, iso::day(day));
     }
-}
-
-/// Digits and hyphens, which are text whatever happens.
-fn ascii(bytes: &[u8]) -> &str {
-    str::from_utf8(bytes).unwrap_or_default()
 }
