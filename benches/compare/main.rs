@@ -2,6 +2,7 @@
 //! numbers of different moments on a shared machine cannot be compared.
 
 mod constant;
+mod instructions;
 mod load;
 mod lookup;
 mod peers;
@@ -32,6 +33,8 @@ enum Command {
     Peers(peers::Args),
     /// Persons a second into the store, bytes a person, time until ready.
     Load(load::Args),
+    /// Instructions that each step executes, against the recorded counts.
+    Instructions(instructions::Args),
     /// The server that answers a constant body.
     #[command(hide = true)]
     Constant(constant::Args),
@@ -51,12 +54,18 @@ fn run(cli: Cli) -> Result<(), BenchError> {
     if let Command::Constant(args) = cli.command {
         return actix_rt::System::new().block_on(constant::serve(args));
     }
+    if let Command::Instructions(args) = &cli.command
+        && args.is_watched()
+    {
+        return instructions::do_steps(args);
+    }
     let out = cli.out.unwrap_or_else(|| std::env::temp_dir().join("shikaku-bench"));
     std::fs::create_dir_all(&out).map_err(BenchError::file(&out))?;
     let report = match cli.command {
         Command::Lookup(args) => lookup::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,
         Command::Peers(args) => peers::measure(&args, &out)?,
+        Command::Instructions(args) => instructions::measure(&args, &out)?,
         Command::Constant(_) => return Ok(()),
     };
     finish(&report, &out)

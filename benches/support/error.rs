@@ -40,6 +40,15 @@ pub enum BenchError {
         /// How many.
         count: u64,
     },
+    /// A step executes more than it did.
+    #[error(
+        "SHK-BEN-006: more instructions than recorded: {steps}. If that is meant, record them: \
+         ./dev bench instructions --update"
+    )]
+    MoreInstructions {
+        /// Which steps, with their counts.
+        steps: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] shikaku_store::StoreError),

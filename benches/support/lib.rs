@@ -6,9 +6,11 @@ mod corpus;
 mod error;
 mod process;
 mod stats;
+mod steps;
 
 pub use centre::{Centre, DATE, FACILITY, SEED};
 pub use corpus::Corpus;
 pub use error::BenchError;
 pub use process::{CpuTime, GENERATOR_CORE, Pinned, SERVER_CORE, Server, program};
 pub use stats::{Summary, summary, whole};
+pub use steps::{COUNTED, Step, steps};

@@ -15,7 +15,6 @@
 pub mod encoding;
 #[doc(hidden)]
 pub mod fuzzing;
-mod json;
 mod leaf;
 pub mod members;
 pub mod oqs;
