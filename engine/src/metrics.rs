@@ -48,6 +48,7 @@ declarations! {
     DURATION: Histogram "oqs_request_duration_seconds" ["interface"] "Time from the complete request to the complete answer.";
     ADMITTED: Counter "oqs_questions_admitted_total" [] "Questions let in; minus the finished ones, those in the engine now.";
     FINISHED: Counter "oqs_questions_finished_total" [] "Questions that left the engine, answered or not.";
+    FROM_DISK: Counter "oqs_questions_from_disk_total" [] "Questions whose record was not in memory. Many of them mean that store.cache_mib is too small.";
     REPLACED: Counter "oqs_unmappable_characters_total" [] "Characters of answers that CP932 lacks and 〓 replaced.";
     PANICS: Counter "oqs_worker_panics_total" ["worker"] "Panics caught in a worker. Each is a defect.";
     LINES: Counter "oqs_intake_lines_total" ["result"] "Lines of insurers' files, by what became of them.";
@@ -116,6 +117,8 @@ pub struct Metrics {
     pub admitted: IntCounter,
     /// Questions that left.
     pub finished: IntCounter,
+    /// Questions whose record was not in memory.
+    pub from_disk: IntCounter,
     /// Characters replaced by 〓.
     pub replaced: IntCounter,
     panics: IntCounterVec,
@@ -177,6 +180,7 @@ impl Metrics {
             duration,
             admitted: plain(ADMITTED)?,
             finished: plain(FINISHED)?,
+            from_disk: plain(FROM_DISK)?,
             replaced: plain(REPLACED)?,
             panics: counter(PANICS)?,
             lines: counter(LINES)?,

@@ -238,13 +238,14 @@ fn service(
     let address = options.listen;
     let port = |source| ServeError::Port { key: "server.listen", address, source };
     let server = HttpServer::new(move || {
-        // Runs once on each worker's own arbiter, which is where its actor must live.
+        // Runs once on each worker's own arbiter.
         let metrics = Arc::clone(&shared.metrics);
         let eligibility = EligibilityHandle::start(reader.clone(), admission.clone(), metrics);
         let worker = Worker { eligibility, shared: Arc::clone(&shared) };
         App::new().app_data(web::Data::new(worker)).configure(http::routes)
     })
     .workers(options.workers)
+    .worker_max_blocking_threads(http::BLOCKING_THREADS)
     .max_connections((options.connections_max / options.workers).max(1))
     .client_request_timeout(Duration::from_millis(options.client_request_timeout_ms))
     .keep_alive(Duration::from_secs(options.keep_alive_seconds))

@@ -7,7 +7,7 @@ use shikaku_wire::members::{MemberFile, MemberWriter};
 use shikaku_wire::oqs::{
     Answered, MessageResult, SingleAnswer, parse_json, parse_xml, to_json, to_xml,
 };
-use shikaku_wire::v1::{EligibilityResponse, parse_eligibility};
+use shikaku_wire::v1::{EligibilityAnswer, parse_eligibility};
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -52,8 +52,10 @@ fn v1(case: &Case, on: Day) -> Vec<u8> {
     let shown = disclose(&outcome, &case.query, facility(), on);
     let insurer = Some(&*case.insurer);
     let at = Timestamp::from_unix_seconds(AT_SECONDS);
-    let response = EligibilityResponse::new(at, on, &outcome, shown.as_ref(), insurer);
-    serde_json::to_vec(&response).unwrap()
+    let disclosure = shown.as_ref();
+    let mut out = Vec::with_capacity(ANSWER_BYTES);
+    EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut out);
+    out
 }
 
 /// As [`v1`], as an OQS message.

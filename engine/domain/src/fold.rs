@@ -32,7 +32,7 @@ impl Folded {
         if text.is_ascii() {
             // HOT PATH: most queries are plain ASCII and need no Unicode tables.
             for byte in text.bytes() {
-                folded.push(char::from(byte))?;
+                folded.push_ascii(byte)?;
             }
         } else {
             // Composing again after the gaps closed: a mark behind a dropped space joins its letter.
@@ -69,19 +69,35 @@ impl Folded {
         if is_ignored(c) {
             return Ok(());
         }
-        if self.as_bytes() == b"0" {
-            // A zero was only leading if something follows; "0" alone stays a number.
-            self.len = 0;
-        }
+        self.drop_leading_zero();
         let mut buffer = [0; 4];
         let encoded = c.to_ascii_uppercase().encode_utf8(&mut buffer).as_bytes();
-        for byte in encoded {
-            let Some(slot) = self.bytes.get_mut(usize::from(self.len)) else {
-                return Err(ValueError::TooLong { max: FOLDED_BYTES_MAX });
-            };
-            *slot = *byte;
-            self.len += 1;
+        encoded.iter().try_for_each(|byte| self.append(*byte))
+    }
+
+    /// As [`Folded::push`].
+    fn push_ascii(&mut self, byte: u8) -> Result<(), ValueError> {
+        if byte.is_ascii_control() {
+            return Err(ValueError::Character);
         }
+        if matches!(byte, b' ' | b'-') {
+            return Ok(());
+        }
+        self.drop_leading_zero();
+        self.append(byte.to_ascii_uppercase())
+    }
+
+    /// A zero was only leading if something follows; "0" alone stays a number.
+    fn drop_leading_zero(&mut self) {
+        if self.len == 1 && self.bytes.first() == Some(&b'0') {
+            self.len = 0;
+        }
+    }
+
+    fn append(&mut self, byte: u8) -> Result<(), ValueError> {
+        let slot = self.bytes.get_mut(usize::from(self.len));
+        *slot.ok_or(ValueError::TooLong { max: FOLDED_BYTES_MAX })? = byte;
+        self.len += 1;
         Ok(())
     }
 }
@@ -140,6 +156,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ascii_folds_as_any_other_text_does(text in "[\\x00-\\x7f]{0,70}|[ 0A-z-]{0,70}") {
+            let mut folded = Folded::EMPTY;
+            let slowly = text.chars().try_for_each(|c| folded.push(c)).map(|()| folded);
+            prop_assert_eq!(Folded::new(&text), slowly);
+        }
+
         #[test]
         fn folding_is_idempotent_and_never_panics(text in "[\\PC0-9０-９ｱ-ﾝ \\-ー]{0,24}") {
             if let Ok(once) = Folded::new(&text) {

@@ -293,7 +293,8 @@ impl<'a> CardText<'a> {
     /// [`ValueError::Missing`], [`ValueError::TooLong`] or [`ValueError::Character`].
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
-        if text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
+        // No character is shorter than a byte, so most texts need no counting.
+        if text.len() > CARD_TEXT_CHARS_MAX && text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
             return Err(ValueError::TooLong { max: CARD_TEXT_CHARS_MAX });
         }
         let folded = Folded::new(&text)?;
@@ -358,11 +359,23 @@ impl PostNumber {
     pub const fn number(self) -> u32 {
         self.0
     }
+
+    /// `123-4567` as ASCII bytes.
+    #[must_use]
+    pub fn to_ascii(self) -> [u8; 8] {
+        let mut out = [b'-'; 8];
+        let mut number = self.0;
+        for slot in out.iter_mut().enumerate().rev().filter(|(at, _)| *at != 3).map(|(_, b)| b) {
+            *slot = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        out
+    }
 }
 
 impl fmt::Display for PostNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:03}-{:04}", self.0 / 10_000, self.0 % 10_000)
+        f.write_str(str::from_utf8(&self.to_ascii()).unwrap_or_default())
     }
 }
 

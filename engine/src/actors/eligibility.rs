@@ -1,9 +1,14 @@
-//! Answers questions on the HTTP worker's own arbiter.
+//! Answers questions in place, on the HTTP worker's own thread.
+//!
+//! There is no mailbox: a question whose record is in memory is answered within the call. A mailbox
+//! on the same arbiter would make the HTTP dispatcher run twice for each request, which costs more
+//! than the answer (benches/README.md). A question that needs the disk goes to a blocking thread,
+//! so that it holds up nobody.
 
 use crate::metrics::Metrics;
 use crate::problem::EngineError;
-use actix::{Actor, Addr, Context, Handler, Message};
-use shikaku_store::Reader;
+use actix_web::web;
+use shikaku_store::{Reader, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +19,12 @@ pub trait Question: Send + 'static {
     /// What the asker gets.
     type Answer: Send + 'static;
 
-    /// Answers, reading the index in place.
+    /// Answers, reading the index in place. May be called a second time, with a reader that goes
+    /// to the disk, when the first one found that it would have to.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn answer(self, reader: &Reader) -> Result<Self::Answer, EngineError>;
+    fn answer(&self, reader: &Reader) -> Result<Self::Answer, EngineError>;
 }
 
 /// How many questions may be in the engine, over all workers. When the engine stops it closes,
@@ -55,63 +61,29 @@ impl Admission {
     }
 }
 
-/// The actor: a read handle and what counts its panics.
-pub struct Eligibility {
-    reader: Reader,
-    metrics: Arc<Metrics>,
-}
-
-impl Actor for Eligibility {
-    type Context = Context<Self>;
-}
-
-/// A question with the permit that let it in.
-struct Ask<Q> {
-    question: Q,
-    deadline: Instant,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl<Q: Question> Message for Ask<Q> {
-    type Result = Result<Q::Answer, EngineError>;
-}
-
-impl<Q: Question> Handler<Ask<Q>> for Eligibility {
-    type Result = Result<Q::Answer, EngineError>;
-
-    fn handle(&mut self, ask: Ask<Q>, _: &mut Self::Context) -> Self::Result {
-        if Instant::now() > ask.deadline {
-            return Err(EngineError::DeadlinePassed);
-        }
-        let answer = AssertUnwindSafe(|| ask.question.answer(&self.reader));
-        catch_unwind(answer).unwrap_or_else(|_| {
-            self.metrics.panicked("eligibility");
-            Err(EngineError::Fault)
-        })
-    }
-}
-
-/// How a worker's handlers reach their actor.
+/// How a worker's handlers have questions answered.
 #[derive(Clone)]
 pub struct EligibilityHandle {
-    actor: Addr<Eligibility>,
+    memory: Reader,
+    disk: Reader,
     admission: Admission,
     metrics: Arc<Metrics>,
 }
 
 impl EligibilityHandle {
-    /// Starts an actor on the current arbiter.
+    /// A handle for the current worker.
     #[must_use]
     pub fn start(reader: Reader, admission: Admission, metrics: Arc<Metrics>) -> Self {
-        let state = Eligibility { reader, metrics: Arc::clone(&metrics) };
-        Self { actor: state.start(), admission, metrics }
+        Self { memory: reader.in_memory(), disk: reader, admission, metrics }
     }
 
     /// Asks a question that arrived at `arrived`.
     ///
     /// # Errors
     /// [`EngineError::Busy`] at once when the engine is full, [`EngineError::DeadlinePassed`] when
-    /// it waited too long, [`EngineError::Stopping`] during a stop, and what answering may give.
+    /// it waited too long for the disk, [`EngineError::Stopping`] during a stop, and what answering
+    /// may give.
+    // HOT PATH: what is in memory is answered before this returns for the first time.
     pub async fn ask<Q: Question>(
         &self,
         question: Q,
@@ -119,25 +91,76 @@ impl EligibilityHandle {
     ) -> Result<Q::Answer, EngineError> {
         let permit = self.admission.admit()?;
         self.metrics.admitted.inc();
-        let deadline = arrived + self.admission.deadline;
-        let answer = self.actor.send(Ask { question, deadline, _permit: permit }).await;
+        let answer = match guarded(&question, &self.memory, &self.metrics) {
+            Err(EngineError::Store(StoreError::NotInMemory)) => {
+                self.ask_disk(question, arrived, permit).await
+            }
+            answer => answer,
+        };
         self.metrics.finished.inc();
-        answer.unwrap_or(Err(EngineError::Stopping))
+        answer
     }
+
+    /// The permit goes with the question, so that those waiting for the disk are bounded too.
+    async fn ask_disk<Q: Question>(
+        &self,
+        question: Q,
+        arrived: Instant,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Q::Answer, EngineError> {
+        self.metrics.from_disk.inc();
+        let (reader, metrics) = (self.disk.clone(), Arc::clone(&self.metrics));
+        let deadline = arrived + self.admission.deadline;
+        let work = move || {
+            let _permit = permit;
+            if Instant::now() > deadline {
+                return Err(EngineError::DeadlinePassed);
+            }
+            guarded(&question, &reader, &metrics)
+        };
+        web::block(work).await.unwrap_or(Err(EngineError::Stopping))
+    }
+}
+
+/// A panic costs one question, not the worker.
+fn guarded<Q: Question>(
+    question: &Q,
+    reader: &Reader,
+    metrics: &Metrics,
+) -> Result<Q::Answer, EngineError> {
+    catch_unwind(AssertUnwindSafe(|| question.answer(reader))).unwrap_or_else(|_| {
+        metrics.panicked("eligibility");
+        Err(EngineError::Fault)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use shikaku_store::{Store, StoreOptions};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     struct Reply(&'static str);
     impl Question for Reply {
         type Answer = &'static str;
-        fn answer(self, _: &Reader) -> Result<Self::Answer, EngineError> {
+        fn answer(&self, _: &Reader) -> Result<Self::Answer, EngineError> {
             assert_ne!(self.0, "panic", "a defect in a rule");
             Ok(self.0)
         }
+    }
+
+    /// Not in memory when asked first.
+    struct Cold(Reply, AtomicBool);
+    impl Question for Cold {
+        type Answer = &'static str;
+        fn answer(&self, reader: &Reader) -> Result<Self::Answer, EngineError> {
+            let again = self.1.swap(true, Ordering::SeqCst);
+            if again { self.0.answer(reader) } else { Err(StoreError::NotInMemory.into()) }
+        }
+    }
+
+    fn cold(reply: &'static str) -> Cold {
+        Cold(Reply(reply), AtomicBool::new(false))
     }
 
     fn handle(admission: &Admission) -> (EligibilityHandle, tempfile::TempDir) {
@@ -165,12 +188,23 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_question_past_its_deadline_is_not_worked_on() {
+    async fn what_is_not_in_memory_is_answered_from_the_disk() {
+        let admission = Admission::new(1, Duration::from_secs(60));
+        let (handle, _folder) = handle(&admission);
+        assert_eq!(handle.ask(cold("a"), Instant::now()).await.unwrap(), "a");
+        assert_eq!(handle.metrics.from_disk.get(), 1);
+        assert_eq!(handle.ask(Reply("b"), Instant::now()).await.unwrap(), "b");
+        assert_eq!(handle.metrics.from_disk.get(), 1);
+    }
+
+    #[actix_rt::test]
+    async fn a_question_that_waited_for_the_disk_past_its_deadline_is_not_worked_on() {
         let admission = Admission::new(1, Duration::ZERO);
         let (handle, _folder) = handle(&admission);
         let arrived = Instant::now() - Duration::from_secs(1);
-        let late = handle.ask(Reply("panic"), arrived).await;
+        let late = handle.ask(cold("panic"), arrived).await;
         assert!(matches!(late, Err(EngineError::DeadlinePassed)));
+        assert!(admission.drained(Duration::from_secs(60)).await, "its permit came back");
     }
 
     #[actix_rt::test]
@@ -178,6 +212,8 @@ mod tests {
         let admission = Admission::new(1, Duration::from_secs(1));
         let (handle, _folder) = handle(&admission);
         let failed = handle.ask(Reply("panic"), Instant::now()).await;
+        assert!(matches!(failed, Err(EngineError::Fault)));
+        let failed = handle.ask(cold("panic"), Instant::now()).await;
         assert!(matches!(failed, Err(EngineError::Fault)));
         assert_eq!(handle.ask(Reply("b"), Instant::now()).await.unwrap(), "b");
     }

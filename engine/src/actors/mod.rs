@@ -3,12 +3,11 @@
 //!
 //! | actor | how many | runs on | owns |
 //! |---|---|---|---|
-//! | eligibility | one per HTTP worker | the worker's own arbiter | a read handle |
 //! | shard | one per shard | its own thread | the only writer of the shard |
 //! | intake | one | its own thread | the change log's writer |
 //!
-//! A question never leaves the thread of its connection: a hop to another thread costs more than
-//! the answer (measured; see ARCHITECTURE.md).
+//! Questions have a handle and no actor: [`eligibility`] answers them in place, since a mailbox costs
+//! as much as the answer and a hop to another thread more (measured; see ARCHITECTURE.md).
 
 pub mod eligibility;
 pub mod intake;

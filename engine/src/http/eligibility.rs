@@ -1,7 +1,7 @@
 //! `/v1/eligibility`: the interface for programs written today.
 
 use super::respond::{self, Body, Problem, observed};
-use super::{Worker, peer};
+use super::{ANSWER_BYTES, Worker, peer};
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
 use crate::problem::EngineError;
@@ -11,7 +11,9 @@ use shikaku_domain::{
     CardQuery, Day, MedicalInstitutionCode, QualificationValidity, Timestamp, decide, disclose,
 };
 use shikaku_store::Reader;
-use shikaku_wire::v1::{EligibilityRequest, EligibilityResponse, parse_eligibility};
+use shikaku_wire::v1::{
+    EligibilityAnswer, EligibilityRequest, EligibilityResponse, parse_eligibility,
+};
 use std::time::Instant;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -31,17 +33,20 @@ impl Question for Lookup {
     type Answer = (Vec<u8>, QualificationValidity);
 
     // HOT PATH: one point read, decided and written in place.
-    fn answer(self, reader: &Reader) -> Result<Self::Answer, EngineError> {
+    fn answer(&self, reader: &Reader) -> Result<Self::Answer, EngineError> {
         let Self { query, on, facility, at } = self;
+        let (on, at) = (*on, *at);
         let insurer = reader.insurer(query.insurer);
-        let (body, validity) = reader.with_card(&query, |registrations| {
-            let outcome = decide(insurer.as_deref(), registrations, &query, on);
-            let disclosure = disclose(&outcome, &query, facility, on);
-            let response =
-                EligibilityResponse::new(at, on, &outcome, disclosure.as_ref(), insurer.as_deref());
-            (serde_json::to_vec(&response), outcome.validity())
+        let insurer = insurer.as_deref();
+        let answer = reader.with_card(query, |registrations| {
+            let outcome = decide(insurer, registrations, query, on);
+            let disclosure = disclose(&outcome, query, *facility, on);
+            let disclosure = disclosure.as_ref();
+            let mut body = Vec::with_capacity(ANSWER_BYTES);
+            EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut body);
+            (body, outcome.validity())
         })?;
-        Ok((body.map_err(|_| EngineError::Fault)?, validity))
+        Ok(answer)
     }
 }
 
@@ -69,7 +74,7 @@ pub(super) async fn lookup(
     let arrived = Instant::now();
     let work = async {
         let facility = peer::facility(&request, &worker.shared)?;
-        if respond::content_type(&request) != "application/json" {
+        if !respond::has_content_type(&request, "application/json") {
             return Err(EngineError::ContentType { expected: "application/json" });
         }
         let question = parse_eligibility(&body?).map_err(EngineError::Fields)?;

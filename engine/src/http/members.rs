@@ -174,7 +174,7 @@ pub(super) async fn upload(
     let arrived = Instant::now();
     let work = async {
         let sender = peer::sender(&request, &worker.shared)?;
-        if respond::content_type(&request) != "text/csv" {
+        if !respond::has_content_type(&request, "text/csv") {
             return Err(EngineError::ContentType { expected: "text/csv" });
         }
         let wrong = EngineError::Parameter { name: "mode", expected: "delta or full" };

@@ -27,8 +27,15 @@ use tokio::sync::Semaphore;
 /// Most bytes of a lookup's body. The largest real one is about 1 KiB.
 const LOOKUP_BYTES_MAX: usize = shikaku_wire::encoding::REQUEST_BYTES_MAX;
 
+/// Room for an answer: 700 bytes are typical in JSON, twice that in XML; certificates add some.
+const ANSWER_BYTES: usize = 2048;
+
 /// Log-ins whose password is being checked at a time; more are answered 503.
 pub const LOG_INS_MAX: usize = 2;
+
+/// Threads of each worker for what must wait: questions that need the disk, and log-ins. Eight
+/// readers keep a disk busy (25,000 cold lookups a second); more only take turns.
+pub const BLOCKING_THREADS: usize = 8 + LOG_INS_MAX;
 
 /// What all workers share.
 pub struct Shared {
@@ -64,8 +71,9 @@ pub struct Worker {
 /// Every address of the TLS listener.
 pub fn routes(config: &mut ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LOOKUP_BYTES_MAX));
-    oqs::routes(config);
+    // Addresses are tried in this order, so those of lookups come first.
     eligibility::routes(config);
+    oqs::routes(config);
     members::routes(config);
     docs::routes(config);
     config.default_service(web::to(respond::no_such_address));

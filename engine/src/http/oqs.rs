@@ -2,7 +2,7 @@
 //! (the folder exchange posts it, §1.3).
 
 use super::respond::{self, Body, observed};
-use super::{LOG_INS_MAX, Shared, Worker, peer};
+use super::{ANSWER_BYTES, LOG_INS_MAX, Shared, Worker, peer};
 use crate::account::TokenKind;
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
@@ -23,8 +23,6 @@ use shikaku_wire::oqs::{
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Room for an answer: 700 bytes are typical, certificates add some.
-const ANSWER_BYTES: usize = 2048;
 const JSON: &str = "application/json;charset=UTF-8";
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -84,14 +82,14 @@ impl Question for Lookup {
     type Answer = Written;
 
     // HOT PATH: one point read, decided and written in place.
-    fn answer(self, reader: &Reader) -> Result<Written, EngineError> {
+    fn answer(&self, reader: &Reader) -> Result<Written, EngineError> {
         let Self { request, facility, at, form } = self;
         let query = &request.query;
         let insurer = reader.insurer(query.insurer);
         let on = request.qualification_confirmation_date;
         let written = reader.with_card(query, |registrations| {
             let outcome = decide(insurer.as_deref(), registrations, query, on);
-            let disclosure = disclose(&outcome, query, facility, on);
+            let disclosure = disclose(&outcome, query, *facility, on);
             let result = MessageResult::Answered(Answered {
                 outcome,
                 disclosure: disclosure.as_ref(),
@@ -99,7 +97,7 @@ impl Question for Lookup {
                 limit_consent: query.limit_consent,
                 search_info: Some(&request.search_info),
             });
-            let answer = SingleAnswer::to_request(&request, at, result);
+            let answer = SingleAnswer::to_request(request, *at, result);
             form.write(&answer, Some(outcome.validity()))
         })?;
         Ok(written)

@@ -8,14 +8,16 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use futures_util::future::LocalBoxFuture;
+use futures_util::FutureExt;
+use futures_util::future::Map;
 use serde::Serialize;
 use shikaku_wire::oqs::Malformed;
 use shikaku_wire::v1::FieldProblem;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{Timeout, timeout};
 use utoipa::ToSchema;
 
 /// Seconds after which a client should ask again.
@@ -132,11 +134,11 @@ pub(super) fn ok(content_type: &'static str, body: Vec<u8>) -> HttpResponse {
         .body(body)
 }
 
-/// The content type without its parameters, lower case.
-pub(super) fn content_type(request: &HttpRequest) -> String {
+/// Whether the body is of this content type, whatever its parameters.
+pub(super) fn has_content_type(request: &HttpRequest, wanted: &str) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    essence.trim().to_ascii_lowercase()
+    essence.trim().eq_ignore_ascii_case(wanted)
 }
 
 /// Every address that nothing else answers.
@@ -152,24 +154,33 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> HttpResponse {
     response
 }
 
+/// What became of reading a body in time.
+type Received = Result<Result<Bytes, actix_web::Error>, Elapsed>;
+
 /// A whole body, or why there is none: too large, cut off, or so slow that its connection is
 /// better closed. A refusal becomes a problem like any other.
 pub(super) struct Body(pub(super) Result<Bytes, EngineError>);
 
 impl FromRequest for Body {
     type Error = actix_web::Error;
-    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+    type Future = Map<
+        Timeout<<Bytes as FromRequest>::Future>,
+        fn(Received) -> Result<Self, actix_web::Error>,
+    >;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let worker = request.app_data::<web::Data<Worker>>();
         let patience = worker.map_or(Duration::ZERO, |worker| worker.shared.body_within);
-        let received = timeout(patience, Bytes::from_request(request, payload));
-        Box::pin(async {
-            Ok(Self(match received.await {
-                Ok(body) => body.map_err(|error| refused_body(&error)),
-                Err(_) => Err(EngineError::SlowBody),
-            }))
-        })
+        timeout(patience, Bytes::from_request(request, payload)).map(Body::of)
+    }
+}
+
+impl Body {
+    fn of(received: Received) -> Result<Self, actix_web::Error> {
+        Ok(Self(match received {
+            Ok(body) => body.map_err(|error| refused_body(&error)),
+            Err(_) => Err(EngineError::SlowBody),
+        }))
     }
 }
 

@@ -158,6 +158,10 @@ pub enum StoreError {
         /// The most allowed.
         max: usize,
     },
+    /// The record may be on disk, and the reader reads memory only: not a failure, but the sign to
+    /// ask again where waiting for a disk holds up nobody. See [`crate::Reader::in_memory`].
+    #[error("the record is not in memory: ask again in a moment")]
+    NotInMemory,
     /// Anything else that RocksDB or the operating system reports.
     #[error("{} cannot be used: {detail}", path.display())]
     Failed {
@@ -202,6 +206,7 @@ impl StoreError {
             Self::TooManyRegistrations { .. } => "SHK-STO-014",
             Self::Failed { .. } => "SHK-STO-015",
             Self::OlderFormat { .. } => "SHK-STO-016",
+            Self::NotInMemory => "SHK-STO-017",
         }
     }
 
@@ -223,6 +228,7 @@ impl StoreError {
             | Self::ShardCount { .. }
             | Self::BatchTooLarge { .. }
             | Self::TooManyRegistrations { .. }
+            | Self::NotInMemory
             | Self::Failed { .. } => false,
         }
     }
@@ -285,6 +291,9 @@ impl StoreError {
             Self::TooManyRegistrations { change, max, .. } => format!(
                 "変更{change}により加入者情報が上限の{max}件を超えます。保険者のファイルを確認してください。"
             ),
+            Self::NotInMemory => {
+                "データを読み込んでいます。数秒後にもう一度お試しください。".to_owned()
+            }
             Self::Failed { path, .. } => format!(
                 "{}を使用できません。ログの記録を確認し、サービスを再起動してください。",
                 path.display()
@@ -311,6 +320,8 @@ impl StoreError {
             Self::DiskFull { path }
         } else if text.contains("Permission denied") || text.contains("Read-only file system") {
             Self::NoPermission { path }
+        } else if error.kind() == rocksdb::ErrorKind::Incomplete {
+            Self::NotInMemory
         } else if error.kind() == rocksdb::ErrorKind::Corruption
             || text.contains("No such file")
             || text.contains("does not exist")
@@ -361,6 +372,7 @@ mod tests {
             StoreError::ShardCount { given: 0, max: 64 },
             StoreError::BatchTooLarge { given: 2, max: 1, unit: "changes" },
             StoreError::TooManyRegistrations { change: 0, whose: "card", max: 1 },
+            StoreError::NotInMemory,
             StoreError::Failed { path, detail: "?".to_owned() },
         ]
     }

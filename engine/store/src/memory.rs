@@ -5,7 +5,7 @@ use crate::change::{Change, Position, Table};
 use crate::error::StoreError;
 use crate::log::{ChangeLog, MemoryLog};
 use crate::reader::Reader;
-use crate::shard::{Backend, ShardStats, ShardWriter, Visit};
+use crate::shard::{Backend, Reach, ShardStats, ShardWriter, Visit};
 use crate::store::{assemble, check_shard_count};
 use crate::writer::Writer;
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +26,7 @@ struct MemoryShard {
 impl Backend for MemoryShard {
     fn get(
         &self,
+        _: Reach,
         table: Table,
         key: &[u8],
         found: &mut dyn FnMut(&[u8]),

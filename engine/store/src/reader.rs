@@ -7,7 +7,7 @@ use crate::keys::{CardKey, CardParts, insurer_prefix};
 use crate::masters::Masters;
 use crate::progress::{FileId, FileProgress};
 use crate::record::{decode_progress, with_registrations};
-use crate::shard::{Backend, ShardStats};
+use crate::shard::{Backend, Reach, ShardStats};
 use crate::towns::TownTable;
 use shikaku_domain::{CardQuery, Insurer, InsurerNumber, Registration};
 use std::ops::ControlFlow;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 pub struct Reader {
     shards: Arc<[Arc<dyn Backend>]>,
     masters: Arc<Masters>,
+    reach: Reach,
 }
 
 /// Numbers of the store, for metrics.
@@ -36,7 +37,15 @@ pub struct StoreStats {
 
 impl Reader {
     pub(crate) const fn new(shards: Arc<[Arc<dyn Backend>]>, masters: Arc<Masters>) -> Self {
-        Self { shards, masters }
+        Self { shards, masters, reach: Reach::Disk }
+    }
+
+    /// A reader that never waits for the disk: point reads of what is not in memory end with
+    /// [`StoreError::NotInMemory`], and should be tried again with the reader that this one was
+    /// made of, on a thread that may wait.
+    #[must_use]
+    pub fn in_memory(&self) -> Self {
+        Self { reach: Reach::Memory, ..self.clone() }
     }
 
     /// Passes on the registrations under the queried card: one point read, decoded without copying
@@ -44,7 +53,8 @@ impl Reader {
     /// the query; [`shikaku_domain::decide`] sees to that.
     ///
     /// # Errors
-    /// [`StoreError::CorruptRecord`], or what the disk reports.
+    /// [`StoreError::CorruptRecord`], [`StoreError::NotInMemory`] for a reader of memory only, or
+    /// what the disk reports.
     // HOT PATH: no allocation for a card with one registration, no lock.
     pub fn with_card<R>(
         &self,
@@ -56,7 +66,7 @@ impl Reader {
         let shard = self.shard(Table::Entry, key.as_bytes())?;
         let mut f = Some(f);
         let mut result = None;
-        shard.get(Table::Entry, key.as_bytes(), &mut |entry| {
+        shard.get(self.reach, Table::Entry, key.as_bytes(), &mut |entry| {
             if let Some(f) = f.take() {
                 result = Some(with_registrations(entry, &card, &self.masters.towns, f));
             }
@@ -153,7 +163,7 @@ impl Reader {
     ) -> Result<Option<T>, StoreError> {
         let shard = self.shard(table, key)?;
         let mut value = None;
-        shard.get(table, key, &mut |record| value = Some(decode(record)))?;
+        shard.get(self.reach, table, key, &mut |record| value = Some(decode(record)))?;
         value.transpose().map_err(|damage| shard.corrupt(table, damage))
     }
 

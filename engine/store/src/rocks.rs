@@ -6,11 +6,11 @@
 use crate::change::{Change, Position, Table};
 use crate::closing::Open;
 use crate::error::StoreError;
-use crate::shard::{Backend, ShardStats, Visit};
+use crate::shard::{Backend, Reach, ShardStats, Visit};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DBCompressionType,
-    DBWithThreadMode, DataBlockIndexType, Direction, IteratorMode, Options, SingleThreaded,
-    WriteBatch, properties,
+    DBWithThreadMode, DataBlockIndexType, Direction, IteratorMode, Options, ReadOptions, ReadTier,
+    SingleThreaded, WriteBatch, properties,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -125,6 +125,9 @@ pub(crate) struct RocksShard {
     cache: Cache,
     cache_capacity: usize,
     applied: AtomicU64,
+    /// Made once: a set of options for each read would be one more allocation in it.
+    in_memory: ReadOptions,
+    anywhere: ReadOptions,
     /// Dropped after the database.
     _open: Open,
 }
@@ -144,12 +147,16 @@ impl RocksShard {
             (META, TableUse::PointReads),
         ];
         let db = open_db(path, &others, TableUse::PointReads, Some(shared))?;
+        let mut in_memory = ReadOptions::default();
+        in_memory.set_read_tier(ReadTier::BlockCache);
         let shard = Self {
             db,
             path: path.to_owned(),
             cache: shared.cache.clone(),
             cache_capacity,
             applied: AtomicU64::new(0),
+            in_memory,
+            anywhere: ReadOptions::default(),
             _open: shared.open.clone(),
         };
         let applied = shard.db.get_pinned_cf(shard.family(META)?, APPLIED);
@@ -203,13 +210,18 @@ impl Backend for RocksShard {
     // HOT PATH: entries need no column family handle, and values are not copied.
     fn get(
         &self,
+        reach: Reach,
         table: Table,
         key: &[u8],
         found: &mut dyn FnMut(&[u8]),
     ) -> Result<(), StoreError> {
+        let options = match reach {
+            Reach::Memory => &self.in_memory,
+            Reach::Disk => &self.anywhere,
+        };
         let value = match self.table(table)? {
-            None => self.db.get_pinned(key),
-            Some(family) => self.db.get_pinned_cf(family, key),
+            None => self.db.get_pinned_opt(key, options),
+            Some(family) => self.db.get_pinned_cf_opt(family, key, options),
         };
         if let Some(value) = value.map_err(|error| self.failed(&error))? {
             found(&value);

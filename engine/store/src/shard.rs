@@ -12,11 +12,25 @@ use std::thread;
 /// Sees one key and its value; may stop the scan.
 pub(crate) type Visit<'f> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'f;
 
+/// How far a read may go for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Memory only; [`StoreError::NotInMemory`] where that cannot tell.
+    Memory,
+    /// To the disk if need be.
+    Disk,
+}
+
 /// What the two kinds of shard, RocksDB and memory, have in common. Keys and values are bytes.
 pub(crate) trait Backend: Send + Sync {
     /// Passes the value of a key on, if there is one.
-    fn get(&self, table: Table, key: &[u8], found: &mut dyn FnMut(&[u8]))
-    -> Result<(), StoreError>;
+    fn get(
+        &self,
+        reach: Reach,
+        table: Table,
+        key: &[u8],
+        found: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError>;
 
     /// Passes on keys with this prefix and their values, in order, until told to stop.
     fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;

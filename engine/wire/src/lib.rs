@@ -15,6 +15,7 @@
 pub mod encoding;
 #[doc(hidden)]
 pub mod fuzzing;
+mod json;
 mod leaf;
 pub mod members;
 pub mod oqs;

@@ -3,6 +3,7 @@
 // HOT PATH: no allocation per element; both sinks append to a buffer that the caller reuses.
 
 use crate::encoding::GETA;
+use crate::json::JsonWriter;
 use crate::xml::is_xml_char;
 use quick_xml::escape::partial_escape;
 use shikaku_domain::CharacterCode;
@@ -29,75 +30,62 @@ pub trait Sink {
     fn close_item(&mut self, name: &'static str);
     /// An element that holds text.
     fn leaf(&mut self, name: &'static str, value: &str);
+    /// An element that holds digits, ASCII letters, hyphens or blanks: what no form escapes.
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>);
 }
 
 /// Writes JSON: every value a string, every list an array of objects with one member (§1.5).
 #[derive(Debug)]
-pub struct JsonSink<'o> {
-    out: &'o mut Vec<u8>,
-}
+pub struct JsonSink<'o>(JsonWriter<'o>);
 
 impl<'o> JsonSink<'o> {
     /// Appends to `out`.
     pub const fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out }
-    }
-
-    fn key(&mut self, name: &'static str) {
-        self.comma();
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-    }
-
-    fn comma(&mut self) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[')) {
-            self.out.push(b',');
-        }
+        Self(JsonWriter::new(out))
     }
 }
 
 impl Sink for JsonSink<'_> {
     fn begin(&mut self) {
-        self.out.push(b'{');
+        self.0.open();
     }
 
     fn finish(&mut self) {
-        self.out.push(b'}');
+        self.0.finish();
     }
 
     fn open(&mut self, name: &'static str) {
-        self.key(name);
-        self.out.push(b'{');
+        self.0.object(name);
     }
 
     fn close(&mut self, _: &'static str) {
-        self.out.push(b'}');
+        self.0.close();
     }
 
     fn open_list(&mut self, name: &'static str) {
-        self.key(name);
-        self.out.push(b'[');
+        self.0.array(name);
     }
 
     fn close_list(&mut self, _: &'static str) {
-        self.out.push(b']');
+        self.0.close_array();
     }
 
     fn open_item(&mut self, name: &'static str) {
-        self.comma();
-        self.out.push(b'{');
-        self.open(name);
+        self.0.open();
+        self.0.object(name);
     }
 
     fn close_item(&mut self, _: &'static str) {
-        self.out.extend_from_slice(b"}}");
+        self.0.close();
+        self.0.close();
     }
 
     fn leaf(&mut self, name: &'static str, value: &str) {
-        self.key(name);
-        let written = serde_json::to_writer(&mut *self.out, value);
-        debug_assert!(written.is_ok(), "a string always fits a vector");
+        self.0.text(name, value);
+    }
+
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        self.0.plain(name, value);
     }
 }
 
@@ -187,6 +175,12 @@ impl Sink for XmlSink<'_> {
             let carried = |c| if is_xml_char(c) { c } else { GETA };
             self.text(&value.chars().map(carried).collect::<String>());
         }
+        self.close(name);
+    }
+
+    fn plain(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        self.open(name);
+        self.out.extend_from_slice(value.as_ref());
         self.close(name);
     }
 }

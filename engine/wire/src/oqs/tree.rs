@@ -29,7 +29,7 @@ pub fn write(answer: &SingleAnswer<'_>, code: CharacterCode, sink: &mut impl Sin
     match &answer.result {
         MessageResult::Answered(answered) => body(answered, answer.process_execution_time, sink),
         MessageResult::PersonError { code, message, search_info: query } => {
-            sink.leaf("ProcessingResultStatus", ProcessingResultStatus::Error.code());
+            sink.plain("ProcessingResultStatus", ProcessingResultStatus::Error.code());
             sink.leaf("ProcessingResultCode", code);
             sink.leaf("ProcessingResultMessage", message);
             search_info(query, sink);
@@ -43,29 +43,29 @@ pub fn write(answer: &SingleAnswer<'_>, code: CharacterCode, sink: &mut impl Sin
 
 fn header(answer: &SingleAnswer<'_>, code: CharacterCode, sink: &mut impl Sink) {
     sink.open(el::HEADER);
-    sink.leaf("ProcessExecutionTime", ascii(&answer.process_execution_time.to_digits()));
+    sink.plain("ProcessExecutionTime", answer.process_execution_time.to_digits());
     day(el::CONFIRMATION_DATE, answer.qualification_confirmation_date, sink);
     if let Some(institution) = &answer.medical_institution_code {
         sink.leaf(el::INSTITUTION_CODE, institution.as_str());
     }
     optional(el::FILE_IDENTIFIER, answer.arbitrary_file_identifier, sink);
-    sink.leaf("ReferenceClassification", answer.reference_classification.code());
+    sink.plain("ReferenceClassification", answer.reference_classification.code());
     match &answer.result {
         MessageResult::Answered(_) | MessageResult::PersonError { .. } => {
-            sink.leaf("SegmentOfResult", SegmentOfResult::Normal.code());
+            sink.plain("SegmentOfResult", SegmentOfResult::Normal.code());
         }
         MessageResult::MessageError { code, message } => {
-            sink.leaf("SegmentOfResult", SegmentOfResult::Abnormal.code());
+            sink.plain("SegmentOfResult", SegmentOfResult::Abnormal.code());
             sink.leaf("ErrorCode", code);
             sink.leaf("ErrorMessage", message);
         }
     }
-    sink.leaf(el::CHARACTER_CODE, code.code());
+    sink.plain(el::CHARACTER_CODE, code.code());
     sink.close(el::HEADER);
 }
 
 fn body(answered: &Answered<'_>, at: Timestamp, sink: &mut impl Sink) {
-    sink.leaf("ProcessingResultStatus", ProcessingResultStatus::Normal.code());
+    sink.plain("ProcessingResultStatus", ProcessingResultStatus::Normal.code());
     match answered.outcome {
         Outcome::UnknownInsurer => {
             sink.leaf("ProcessingResultCode", UNKNOWN_INSURER_CODE);
@@ -78,7 +78,7 @@ fn body(answered: &Answered<'_>, at: Timestamp, sink: &mut impl Sink) {
         | Outcome::Ambiguous
         | Outcome::ValidUnregistered(_) => {}
     }
-    sink.leaf("QualificationValidity", answered.outcome.validity().code());
+    sink.plain("QualificationValidity", answered.outcome.validity().code());
     if let Some(disclosure) = answered.disclosure {
         sink.open_list(el::RESULT_LIST);
         sink.open_item(el::RESULT);
@@ -124,7 +124,7 @@ fn result(
     sink: &mut impl Sink,
 ) {
     let registration = disclosure.registration;
-    sink.leaf("InsuredCardClassification", registration.card_classification.code());
+    sink.plain("InsuredCardClassification", registration.card_classification.code());
     card_and_person(disclosure, sink);
     if let Some(insurer) = answered.insurer {
         sink.leaf("InsurerName", &insurer.name);
@@ -132,10 +132,10 @@ fn result(
     if let Some(certificate) = disclosure.elderly_recipient {
         elderly_recipient(certificate, sink);
     }
-    sink.leaf(el::LIMIT_CONSENT, answered.limit_consent.code());
+    sink.plain(el::LIMIT_CONSENT, answered.limit_consent.code());
     match answered.limit_consent {
         LimitApplicationCertificateRelatedConsFlg::Given => {
-            sink.leaf("LimitApplicationCertificateRelatedConsTime", ascii(&at.to_digits()));
+            sink.plain("LimitApplicationCertificateRelatedConsTime", at.to_digits());
         }
         LimitApplicationCertificateRelatedConsFlg::NotGiven => {}
     }
@@ -157,11 +157,11 @@ fn result(
 fn card_and_person(disclosure: &Disclosure<'_, '_>, sink: &mut impl Sink) {
     let registration = disclosure.registration;
     let card = &registration.card;
-    sink.leaf(el::INSURER_NUMBER, ascii(&card.insurer.to_padded()));
+    sink.plain(el::INSURER_NUMBER, card.insurer.to_padded());
     text(el::SYMBOL, card.symbol.as_ref().map(|symbol| symbol.text()), sink);
     text(el::NUMBER, Some(card.number.text()), sink);
     if let Some(branch) = card.branch {
-        sink.leaf(el::BRANCH, ascii(&branch.to_digits()));
+        sink.plain(el::BRANCH, branch.to_digits());
     }
     optional(
         "PersonalFamilyClassification",
@@ -173,12 +173,12 @@ fn card_and_person(disclosure: &Disclosure<'_, '_>, sink: &mut impl Sink) {
     text("NameOfOther", registration.name_of_other.as_ref(), sink);
     text("NameKana", registration.name_kana.as_ref(), sink);
     text("NameOfOtherKana", registration.name_of_other_kana.as_ref(), sink);
-    sink.leaf("Sex1", registration.sex1.code());
+    sink.plain("Sex1", registration.sex1.code());
     optional("Sex2", registration.sex2.map(|code| code.code()), sink);
     day(el::BIRTHDATE, Some(card.birthdate), sink);
     text("Address", registration.address.as_ref(), sink);
     if let Some(post_number) = registration.post_number {
-        number("PostNumber", post_number, sink);
+        sink.plain("PostNumber", post_number.to_ascii());
     }
     day("QualificationDate", Some(registration.period.start()), sink);
     day("DisqualificationDate", registration.period.end(), sink);
@@ -191,7 +191,7 @@ fn card_and_person(disclosure: &Disclosure<'_, '_>, sink: &mut impl Sink) {
         sink,
     );
     if disclosure.is_preschool {
-        sink.leaf("PreschoolClassification", PreschoolClassification::Preschool.code());
+        sink.plain("PreschoolClassification", PreschoolClassification::Preschool.code());
     }
     optional("ReasonOfLoss", registration.reason_of_loss.map(|code| code.code()), sink);
 }
@@ -201,7 +201,7 @@ fn elderly_recipient(certificate: &ElderlyRecipientCertificate, sink: &mut impl 
     sink.open("ElderlyRecipientCertificateInfo");
     day("ElderlyRecipientCertificateDate", *issued, sink);
     period("ElderlyRecipientValidStartDate", "ElderlyRecipientValidEndDate", *valid, sink);
-    sink.leaf("ElderlyRecipientContributionRatio", contribution_ratio.code());
+    sink.plain("ElderlyRecipientContributionRatio", contribution_ratio.code());
     sink.close("ElderlyRecipientCertificateInfo");
 }
 
@@ -214,8 +214,8 @@ fn limit_application(certificate: &LimitApplicationCertificate, sink: &mut impl 
         long_term,
     } = certificate;
     sink.open("LimitApplicationCertificateRelatedInfo");
-    sink.leaf("LimitApplicationCertificateClassification", classification.code());
-    sink.leaf("LimitApplicationCertificateClassificationFlag", classification_flag.code());
+    sink.plain("LimitApplicationCertificateClassification", classification.code());
+    sink.plain("LimitApplicationCertificateClassificationFlag", classification_flag.code());
     day("LimitApplicationCertificateDate", *issued, sink);
     period(
         "LimitApplicationCertificateValidStartDate",
@@ -244,12 +244,12 @@ fn medical_ticket(ticket: &MedicalTicket<'_>, names_asker: bool, sink: &mut impl
     } else {
         DesignatedMedicalInstitutionFlag::Other
     };
-    sink.leaf("TicketType", ticket_type.code());
+    sink.plain("TicketType", ticket_type.code());
     period("MedicalTicketValidDate", "MedicalTicketExpirationDate", *valid, sink);
     text("IssueNumber", Some(issue_number), sink);
-    sink.leaf("MedicalTreatmentMonth", ascii(&treatment_month.to_digits()));
+    sink.plain("MedicalTreatmentMonth", treatment_month.to_digits());
     sink.leaf("DesignatedMedicalInstitutionCode", institution.as_str());
-    sink.leaf("DesignatedMedicalInstitutionFlag", flag.code());
+    sink.plain("DesignatedMedicalInstitutionFlag", flag.code());
     text("DesignatedMedicalInstitutionName", Some(institution_name), sink);
     optional("MedicalTreatmentType", treatment_type.map(|code| code.code()), sink);
     if let Some(yen) = self_pay_yen {
@@ -271,7 +271,7 @@ fn text(name: &'static str, value: Option<&Text<'_>>, sink: &mut impl Sink) {
 
 fn day(name: &'static str, value: Option<Day>, sink: &mut impl Sink) {
     if let Some(day) = value {
-        sink.leaf(name, ascii(&day.to_digits()));
+        sink.plain(name, day.to_digits());
     }
 }
 
@@ -286,10 +286,5 @@ fn number(name: &'static str, value: impl Display, sink: &mut impl Sink) {
     let written = write!(buffer, "{value}");
     debug_assert!(written.is_ok(), "{name} is longer than {NUMBER_BYTES_MAX} bytes");
     let length = usize::try_from(buffer.position()).unwrap_or_default();
-    sink.leaf(name, ascii(buffer.get_ref().get(..length).unwrap_or_default()));
-}
-
-/// Digits and blanks, which are text whatever happens.
-fn ascii(bytes: &[u8]) -> &str {
-    str::from_utf8(bytes).unwrap_or_default()
+    sink.plain(name, buffer.get_ref().get(..length).unwrap_or_default());
 }

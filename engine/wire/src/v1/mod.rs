@@ -3,12 +3,14 @@
 //!
 //! Codes keep the values of the interface's tables, as strings.
 
-mod convert;
+mod iso;
 mod request;
 mod response;
+mod write;
 
 pub use request::{EligibilityQuestion, EligibilityRequest, FieldProblem, parse_eligibility};
 pub use response::{
     ElderlyRecipientCertificate, Eligibility, EligibilityResponse, LimitApplicationCertificate,
     MedicalTicketInfo, Notice, Validity,
 };
+pub use write::EligibilityAnswer;

@@ -1,5 +1,6 @@
 //! The request of `/v1/eligibility`.
 
+use super::iso;
 use crate::encoding::REQUEST_BYTES_MAX;
 use crate::leaf::Leaf;
 use crate::oqs::{Malformed, folded_symbol};
@@ -152,7 +153,13 @@ pub fn parse_eligibility(body: &[u8]) -> Result<EligibilityQuestion, Vec<FieldPr
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(vec![FieldProblem::other_fields()]);
     }
-    let raw: RawRequest<'_> = serde_json::from_slice(body).map_err(|error| {
+    // Checking all of the text at once is quicker than string by string. Where it is not text, the
+    // other way finds out what is wrong first.
+    let raw: Result<RawRequest<'_>, _> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    let raw = raw.map_err(|error| {
         vec![if error.is_data() {
             FieldProblem::other_fields()
         } else if error.is_eof() {
@@ -176,9 +183,9 @@ impl RawRequest<'_> {
         let number = keep(&mut problems, "insuredIdentificationNumber", number);
         let branch = self.insured_branch_number.optional(InsuredBranchNumber::parse);
         let branch = keep(&mut problems, "insuredBranchNumber", branch).flatten();
-        let birthdate = self.birthdate.required(parse_iso);
+        let birthdate = self.birthdate.required(iso::parse_day);
         let birthdate = keep(&mut problems, "birthdate", birthdate);
-        let on = self.qualification_confirmation_date.optional(parse_iso);
+        let on = self.qualification_confirmation_date.optional(iso::parse_day);
         let on = keep(&mut problems, "qualificationConfirmationDate", on).flatten();
         let limit_consent = match self.limit_application_certificate_consent {
             Consent::Given(true) => LimitApplicationCertificateRelatedConsFlg::Given,
@@ -205,16 +212,6 @@ fn keep<T>(
     value: Result<T, ValueError>,
 ) -> Option<T> {
     value.map_err(|error| problems.push(FieldProblem::of_field(field, error))).ok()
-}
-
-/// `yyyy-MM-dd`
-fn parse_iso(text: &str) -> Result<Day, ValueError> {
-    let digits = match text.as_bytes() {
-        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] => [*y1, *y2, *y3, *y4, *m1, *m2, *d1, *d2],
-        bytes if bytes.len() == 10 => return Err(ValueError::NoSuchDate),
-        _ => return Err(ValueError::Length { expected: "10" }),
-    };
-    Day::parse(str::from_utf8(&digits).map_err(|_| ValueError::NotDigits)?)
 }
 
 #[cfg(test)]

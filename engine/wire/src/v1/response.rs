@@ -1,5 +1,6 @@
-//! The answer of `/v1/eligibility`. It is made of a decision by [`EligibilityResponse::new`] and
-//! borrows its texts; a client can read it back.
+//! The answer of `/v1/eligibility` as a client reads it, and as the interface's description shows
+//! it. The engine writes the same document straight from a decision; see
+//! [`super::EligibilityAnswer`].
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
