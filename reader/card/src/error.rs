@@ -1,5 +1,7 @@
 //! What can go wrong while cards and certificates are made.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why a card, key or certificate could not be made. Texts never hold personal data or keys.
@@ -26,6 +28,36 @@ pub enum CardError {
     /// A serial number of 0 or above 2^31 - 1.
     #[error("{0} is no serial number of a card certificate: give 1 to 2147483647")]
     Serial(u64),
+    /// A file cannot be read or written.
+    #[error("{}: {source}: check the path and its permissions", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A card's memory is damaged.
+    #[error("{}: not the memory of a card: delete it and the card is as new", .0.display())]
+    MemoryFile(PathBuf),
+    /// A card's file is damaged or says what no card can be.
+    #[error("{}: {reason}: issue the card again", path.display())]
+    CardFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, without the card's data.
+        reason: String,
+    },
+    /// A picture cannot be encoded.
+    #[error("a picture of the card cannot be encoded: {0}")]
+    Picture(#[from] png::EncodingError),
+    /// The virtual reader cannot be reached, or the connection to it broke.
+    #[error("virtual reader at {address}: {source}: is pcscd running with vpcd on this port?")]
+    Reader {
+        /// Host and port.
+        address: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
 }
 
 impl CardError {
@@ -38,7 +70,16 @@ impl CardError {
             Self::Certificate(_) => "SHK-CAR-003",
             Self::Time { .. } => "SHK-CAR-004",
             Self::Serial(_) => "SHK-CAR-005",
+            Self::File { .. } => "SHK-CAR-006",
+            Self::MemoryFile(_) => "SHK-CAR-007",
+            Self::CardFile { .. } => "SHK-CAR-008",
+            Self::Picture(_) => "SHK-CAR-009",
+            Self::Reader { .. } => "SHK-CAR-010",
         }
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
     }
 }
 

@@ -4,11 +4,13 @@ use crate::CardError;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::traits::PublicKeyParts;
-use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
+use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
@@ -90,12 +92,6 @@ impl CardKey {
         &self.public
     }
 
-    /// The public half, for checking signatures.
-    #[must_use]
-    pub fn public_rsa(&self) -> RsaPublicKey {
-        self.key.to_public_key()
-    }
-
     /// The key as what signs certificates and lists.
     pub(crate) fn certificate_signer(&self) -> SigningKey<Sha256> {
         SigningKey::new(self.key.clone())
@@ -113,6 +109,26 @@ fn whole(signature: &[u8]) -> Result<[u8; RSA_BYTES], CardError> {
     signature.try_into().map_err(|_| rsa::Error::Internal.into())
 }
 
+/// The DigestInfo of a SHA-256 hash, or of several hashes one after the other, as the surface
+/// application signs them: what PKCS#1 v1.5 pads.
+#[must_use]
+pub fn digest_info(hashes: &[u8]) -> Vec<u8> {
+    const ALGORITHM: [u8; 15] =
+        [0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00];
+    const OCTET_STRING: u16 = 0x04;
+    const SEQUENCE: u16 = 0x30;
+    let content = [&ALGORITHM, &crate::tlv::write(OCTET_STRING, hashes)[..]].concat();
+    crate::tlv::write(SEQUENCE, &content)
+}
+
+/// Whether this is the signature over a message, PKCS#1 v1.5 with SHA-256, by the key of this
+/// modulus and the exponent 65537.
+#[must_use]
+pub fn is_signature(modulus: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let key = RsaPublicKeyComponents { n: modulus, e: &[1, 0, 1][..] };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+}
+
 /// Random numbers of a card: salts and challenges.
 pub struct CardRng(ChaCha20Rng);
 
@@ -121,6 +137,12 @@ impl CardRng {
     #[must_use]
     pub fn from_seed(seed: u64, purpose: &str, number: u64) -> Self {
         Self(seeded_rng(seed, purpose, number))
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.fill_bytes(&mut bytes);
+        bytes
     }
 }
 
@@ -189,15 +211,14 @@ mod tests {
     fn all_three_ways_of_signing_are_what_another_library_expects() {
         let key = CardKey::from_seed(1, "test", 0).unwrap();
         let hash = Sha256::digest(b"message");
-        let mut info = [
-            0x30, 0x31, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
-            0x01, 0x05, 0x00, 0x04, 0x20,
-        ]
-        .to_vec();
-        info.extend_from_slice(&hash);
+        let info = digest_info(&hash);
+        assert_eq!(info.len(), 51);
+        assert_eq!(digest_info(&[0; 96])[..2], [0x30, 0x71]);
         let of_message = key.sign_message(b"message").unwrap();
         assert!(is_good(&key, &RSA_PKCS1_2048_8192_SHA256, &of_message));
         assert_eq!(key.sign_raw(&info).unwrap(), of_message);
+        assert!(is_signature(&key.modulus(), b"message", &of_message));
+        assert!(!is_signature(&key.modulus(), b"another", &of_message));
         let mut rng = CardRng::from_seed(1, "test", 0);
         let pss = key.sign_pss(&hash, &mut rng).unwrap();
         assert!(is_good(&key, &RSA_PSS_2048_8192_SHA256, &pss));

@@ -127,6 +127,13 @@ impl Generation {
         Validity { not_before, not_after }
     }
 
+    /// The root that issues at this moment: the newest that has begun.
+    #[must_use]
+    pub fn issuing_at(unix_seconds: u64) -> Self {
+        let has_begun = |one: &Self| one.validity().not_before <= unix_seconds;
+        Self::ALL.into_iter().rev().find(has_begun).unwrap_or(Self::First)
+    }
+
     /// Serial numbers of one, four and four bytes, the first with a leading zero bit only.
     const fn serial(self) -> u32 {
         match self {
