@@ -1,5 +1,6 @@
 //! What the log holds: changes as whole values, so that applying one twice does no harm.
 
+use crate::bulk::TableFile;
 use crate::codec::{self, Damage};
 use crate::keys::{CardKey, shard_of};
 use crate::progress::{FileId, FileProgress};
@@ -81,10 +82,15 @@ pub(crate) enum Table {
     Insurer,
     Progress,
     Town,
+    /// Not a table of its own: names a file with rows of another one.
+    File,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 5] =
+    const ALL: [Self; 6] =
+        [Self::Entry, Self::Person, Self::Insurer, Self::Progress, Self::Town, Self::File];
+    /// Those that shards keep.
+    pub(crate) const STORED: [Self; 5] =
         [Self::Entry, Self::Person, Self::Insurer, Self::Progress, Self::Town];
 
     /// The table's name on disk and in messages.
@@ -95,20 +101,22 @@ impl Table {
             Self::Insurer => "insurer",
             Self::Progress => "progress",
             Self::Town => "town",
+            Self::File => "file",
         }
     }
 
-    const fn byte(self) -> u8 {
+    pub(crate) const fn byte(self) -> u8 {
         match self {
             Self::Entry => 1,
             Self::Person => 2,
             Self::Insurer => 3,
             Self::Progress => 4,
             Self::Town => 5,
+            Self::File => 6,
         }
     }
 
-    fn from_byte(byte: u8) -> Result<Self, Damage> {
+    pub(crate) fn from_byte(byte: u8) -> Result<Self, Damage> {
         Self::ALL.into_iter().find(|table| table.byte() == byte).ok_or("unknown table")
     }
 }
@@ -153,6 +161,14 @@ impl Change {
         Self { table: Table::Town, key: Box::new(code), value: Some(value) }
     }
 
+    /// The rows of a file, for one shard.
+    pub(crate) fn file(shard: usize, file: &TableFile) -> Self {
+        // INVARIANT: a store has at most `SHARDS_MAX` shards.
+        let shard = u16::try_from(shard).unwrap_or(u16::MAX).to_be_bytes();
+        let key = [&shard, file.name.as_bytes()].concat();
+        Self { table: Table::File, key: key.into(), value: Some(file.encode()) }
+    }
+
     /// The shard, from 0, that this change belongs to in a store of `shards` shards.
     #[must_use]
     pub fn shard(&self, shards: usize) -> usize {
@@ -172,6 +188,8 @@ pub(crate) fn shard_of_key(table: Table, key: &[u8], shards: usize) -> usize {
     match table {
         Table::Entry | Table::Person => shard_of(key, shards),
         Table::Insurer | Table::Progress | Table::Town => 0,
+        // The log names the shard; one that the store does not have is no shard's.
+        Table::File => key.first_chunk().map_or(shards, |shard| u16::from_be_bytes(*shard).into()),
     }
 }
 

@@ -40,7 +40,7 @@ enum Action {
 }
 
 impl Prepared {
-    pub(crate) fn new(change: &MemberChange<'_>, towns: &NewTowns<'_>) -> Self {
+    pub(crate) fn new(change: &MemberChange<'_>, towns: &NewTowns) -> Self {
         match change {
             MemberChange::Put(registration) => Self {
                 person: registration.person,
@@ -95,7 +95,7 @@ pub(crate) struct Fetched {
 /// Prepares a change and reads what it speaks of. Needs no draft, so a batch is read in parallel.
 pub(crate) fn fetch(
     reader: &Reader,
-    towns: &NewTowns<'_>,
+    towns: &NewTowns,
     change: &MemberChange<'_>,
 ) -> Result<Fetched, StoreError> {
     let prepared = Prepared::new(change, towns);
@@ -239,13 +239,9 @@ impl<'r> Draft<'r> {
             if draft.is_dirty {
                 self.update_elsewhere(*person, &draft.memberships)?;
             }
-            if draft.memberships.len() > 1 {
-                let all = draft.memberships.iter();
-                let mut periods: Vec<_> = all.clone().map(|m| m.period).collect();
-                finished.gaps += gaps(&mut periods);
-                let by_insurer: Vec<_> = all.map(|m| (m.card.insurer_part(), m.period)).collect();
-                finished.overlaps += overlaps(&by_insurer);
-            }
+            let (gaps, overlaps) = gaps_and_overlaps(&draft.memberships);
+            finished.gaps += gaps;
+            finished.overlaps += overlaps;
         }
         let changes = &mut finished.changes;
         changes.reserve(self.entries.len() + persons.len());
@@ -325,6 +321,17 @@ fn lost_slot(reader: &Reader, card: &CardKey) -> StoreError {
         Ok(shard) => shard.corrupt(Table::Entry, "a person's registration is missing"),
         Err(error) => error,
     }
+}
+
+/// How often one person's insurance has gaps, and how many pairs of insurers overlap.
+pub(crate) fn gaps_and_overlaps(memberships: &[Membership]) -> (u64, u64) {
+    if memberships.len() < 2 {
+        return (0, 0);
+    }
+    let mut periods: Vec<_> = memberships.iter().map(|m| m.period).collect();
+    let by_insurer: Vec<_> =
+        memberships.iter().map(|m| (m.card.insurer_part(), m.period)).collect();
+    (gaps(&mut periods), overlaps(&by_insurer))
 }
 
 fn check_size(entry: Option<&Vec<u8>>) -> Result<(), StoreError> {

@@ -162,6 +162,26 @@ pub enum StoreError {
     /// ask again where waiting for a disk holds up nobody. See [`crate::Reader::in_memory`].
     #[error("the record is not in memory: ask again in a moment")]
     NotInMemory,
+    /// A bulk load was asked for where people are registered already.
+    #[error(
+        "{} holds registrations, and a bulk load fills an empty store: load without --bulk, or \
+         into a new store",
+        path.display()
+    )]
+    NotEmpty {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// A table file of a bulk load, which the log names, is missing or not as it was.
+    #[error(
+        "{}, a file of the bulk load, is missing or damaged, so shards cannot be rebuilt: restore \
+         it from a backup",
+        path.display()
+    )]
+    SnapshotDamaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that RocksDB or the operating system reports.
     #[error("{} cannot be used: {detail}", path.display())]
     Failed {
@@ -207,6 +227,8 @@ impl StoreError {
             Self::Failed { .. } => "SHK-STO-015",
             Self::OlderFormat { .. } => "SHK-STO-016",
             Self::NotInMemory => "SHK-STO-017",
+            Self::NotEmpty { .. } => "SHK-STO-018",
+            Self::SnapshotDamaged { .. } => "SHK-STO-019",
         }
     }
 
@@ -220,6 +242,8 @@ impl StoreError {
             | Self::NoStore { .. }
             | Self::NewerFormat { .. }
             | Self::OlderFormat { .. }
+            | Self::NotEmpty { .. }
+            | Self::SnapshotDamaged { .. }
             | Self::DamagedFormat { .. }
             | Self::NoPermission { .. }
             | Self::DiskFull { .. }
@@ -294,6 +318,14 @@ impl StoreError {
             Self::NotInMemory => {
                 "データを読み込んでいます。数秒後にもう一度お試しください。".to_owned()
             }
+            Self::NotEmpty { path } => format!(
+                "{}には加入者情報が登録済みです。--bulkを付けずに取り込むか、新しい保存先を使用してください。",
+                path.display()
+            ),
+            Self::SnapshotDamaged { path } => format!(
+                "一括登録のファイル{}がないか壊れています。バックアップから復元してください。",
+                path.display()
+            ),
             Self::Failed { path, .. } => format!(
                 "{}を使用できません。ログの記録を確認し、サービスを再起動してください。",
                 path.display()
@@ -359,6 +391,8 @@ mod tests {
             StoreError::NewerFormat { path: path.clone(), found: 2, supported: 1 },
             StoreError::OlderFormat { path: path.clone(), found: 1, supported: 2 },
             StoreError::DamagedFormat { path: path.clone() },
+            StoreError::NotEmpty { path: path.clone() },
+            StoreError::SnapshotDamaged { path: path.clone() },
             StoreError::NoPermission { path: path.clone() },
             StoreError::DiskFull { path: path.clone() },
             StoreError::CorruptFiles {

@@ -16,12 +16,14 @@
 //!
 //! Everything blocks; nothing is async. RocksDB is linked only here.
 
+mod bulk;
 mod change;
 mod closing;
 mod codec;
 mod draft;
 mod error;
 mod format;
+mod hex;
 mod insurers;
 mod keys;
 mod log;
@@ -40,6 +42,9 @@ mod towns;
 mod verify;
 mod writer;
 
+pub use bulk::{
+    BUFFER_BYTES, BulkCursor, BulkLoad, BulkProgress, BulkSummary, Collected, Collector,
+};
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};
 pub use closing::Closing;
 pub use error::StoreError;

@@ -55,6 +55,10 @@ impl Backend for MemoryShard {
     fn write(&self, position: Position, changes: &[Change]) -> Result<(), StoreError> {
         let mut contents = self.contents.write().unwrap_or_else(PoisonError::into_inner);
         for Change { table, key, value } in changes {
+            if *table == Table::File {
+                // Table files are taken in by RocksDB only.
+                return Err(StoreError::SnapshotDamaged { path: self.path.clone() });
+            }
             let rows = contents.tables.entry(*table).or_default();
             match value {
                 Some(value) => rows.insert(key.clone(), value.clone()),

@@ -178,6 +178,25 @@ impl Reader {
         &self.shards
     }
 
+    /// The tables in memory.
+    pub(crate) fn masters(&self) -> Arc<Masters> {
+        Arc::clone(&self.masters)
+    }
+
+    /// Whether nobody is registered.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        for shard in self.shards.iter() {
+            for table in [Table::Entry, Table::Person] {
+                shard.scan(table, &[], &mut |_, _| {
+                    is_empty = false;
+                    ControlFlow::Break(())
+                })?;
+            }
+        }
+        Ok(is_empty)
+    }
+
     /// The towns that entries name.
     pub(crate) fn towns(&self) -> &TownTable {
         &self.masters.towns

@@ -3,15 +3,19 @@
 //! Options follow the project's measurements (point reads from memory): 4 KiB blocks, restart
 //! interval 1 with a hash in each block (1.5 x the default), a HyperClock cache (1.1 x LRU), LZ4.
 
+use crate::bulk::TableFile;
 use crate::change::{Change, Position, Table};
 use crate::closing::Open;
 use crate::error::StoreError;
 use crate::shard::{Backend, Reach, ShardStats, Visit};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DBCompressionType,
-    DBWithThreadMode, DataBlockIndexType, Direction, IteratorMode, Options, ReadOptions, ReadTier,
-    SingleThreaded, WriteBatch, properties,
+    DBWithThreadMode, DataBlockIndexType, Direction, IngestExternalFileOptions, IteratorMode,
+    Options, ReadOptions, ReadTier, SingleThreaded, WriteBatch, properties,
 };
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -113,6 +117,11 @@ fn table_options(table_use: TableUse, shared: Option<&Shared>) -> Options {
     options
 }
 
+/// How a table file for point reads is written outside of a database.
+pub(crate) fn file_options() -> Options {
+    table_options(TableUse::PointReads, None)
+}
+
 const META: &str = "meta";
 const APPLIED: &[u8] = b"applied";
 
@@ -182,7 +191,7 @@ impl RocksShard {
     fn table(&self, table: Table) -> Result<Option<&ColumnFamily>, StoreError> {
         match table {
             Table::Entry => Ok(None),
-            Table::Person | Table::Insurer | Table::Progress | Table::Town => {
+            Table::Person | Table::Insurer | Table::Progress | Table::Town | Table::File => {
                 self.family(table.name()).map(Some)
             }
         }
@@ -199,6 +208,61 @@ impl RocksShard {
             .into_iter()
             .filter_map(|name| self.db.cf_handle(name).and_then(|family| of(family).ok()?))
             .sum()
+    }
+
+    /// Takes in the table files among the changes of a record. The files of one table go in
+    /// together or not at all; a table that has rows already has had them, before a crash.
+    fn take_in(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut files = Vec::new();
+        for change in changes.iter().filter(|change| change.table == Table::File) {
+            let file = change.value.as_deref().ok_or("a file is never deleted");
+            let file = file.and_then(TableFile::decode).map_err(|reason| {
+                StoreError::CorruptRecord { path: self.path.clone(), table: "file", reason }
+            })?;
+            files.push(file);
+        }
+        for table in [Table::Entry, Table::Person] {
+            let files: Vec<_> = files.iter().filter(|file| file.table == table).collect();
+            if !files.is_empty() && self.has_no_rows(table)? {
+                self.ingest(table, &files)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_no_rows(&self, table: Table) -> Result<bool, StoreError> {
+        let mut has_none = true;
+        self.scan(table, &[], &mut |_, _| {
+            has_none = false;
+            ControlFlow::Break(())
+        })?;
+        Ok(has_none)
+    }
+
+    fn ingest(&self, table: Table, files: &[&TableFile]) -> Result<(), StoreError> {
+        let store = self.path.parent().unwrap_or(&self.path);
+        let failed = |path: &Path, error| StoreError::from_io(path, &error);
+        let mut links = Vec::with_capacity(files.len());
+        for file in files {
+            file.check(store)?;
+            // RocksDB takes the link away; the file itself stays for rebuilding.
+            let link = self.path.join(format!("{}.incoming", file.name));
+            match fs::remove_file(&link) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed(&link, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            fs::hard_link(file.path(store), &link).map_err(|error| failed(&link, error))?;
+            links.push(link);
+        }
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        let taken = match self.table(table)? {
+            None => self.db.ingest_external_file_opts(&options, links),
+            Some(family) => self.db.ingest_external_file_cf_opts(family, &options, links),
+        };
+        taken.map_err(|error| self.failed(&error))
     }
 
     fn number(&self, property: &properties::PropName) -> u64 {
@@ -246,7 +310,8 @@ impl Backend for RocksShard {
 
     fn write(&self, position: Position, changes: &[Change]) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
-        for Change { table, key, value } in changes {
+        self.take_in(changes)?;
+        for Change { table, key, value } in changes.iter().filter(|c| c.table != Table::File) {
             match (self.table(*table)?, value) {
                 (None, Some(value)) => batch.put(key, value),
                 (None, None) => batch.delete(key),

@@ -6,9 +6,10 @@
 //! the writer takes it in here before any shard sees the entry.
 
 use crate::codec::Damage;
+use crate::masters::Masters;
 use crate::record;
 use std::collections::HashMap;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Most towns. Addresses of further ones are written in full; a file of nonsense cannot fill the
 /// memory.
@@ -78,38 +79,41 @@ impl TownTable {
     }
 }
 
-/// Gives codes to towns that have none yet.
-pub(crate) struct NewTowns<'t> {
-    table: &'t TownTable,
+/// Gives codes to towns that have none yet, on any number of threads.
+pub(crate) struct NewTowns {
+    masters: Arc<Masters>,
     /// By text; the codes follow the table's.
-    new: HashMap<Box<str>, u32>,
+    new: RwLock<HashMap<Box<str>, u32>>,
 }
 
-impl<'t> NewTowns<'t> {
-    pub(crate) fn new(table: &'t TownTable) -> Self {
-        Self { table, new: HashMap::new() }
+impl NewTowns {
+    pub(crate) fn new(masters: Arc<Masters>) -> Self {
+        Self { masters, new: RwLock::default() }
     }
 
     /// Sees to it that the town of this address has a code, if there is room for it.
-    pub(crate) fn see(&mut self, address: &str) {
+    pub(crate) fn see(&self, address: &str) {
         let Some((town, _)) = split(address) else { return };
-        if self.table.code(town).is_some() || self.new.contains_key(town) {
+        if self.code(town).is_some() {
             return;
         }
-        let next = self.table.len() + u32::try_from(self.new.len()).unwrap_or(TOWNS_MAX);
-        if next < TOWNS_MAX {
-            self.new.insert(town.into(), next);
+        let mut new = self.new.write().unwrap_or_else(PoisonError::into_inner);
+        let next = self.masters.towns.len() + u32::try_from(new.len()).unwrap_or(TOWNS_MAX);
+        if next < TOWNS_MAX && !new.contains_key(town) {
+            new.insert(town.into(), next);
         }
     }
 
     /// The code of the town with this text.
     pub(crate) fn code(&self, text: &str) -> Option<u32> {
-        self.table.code(text).or_else(|| self.new.get(text).copied())
+        let of_new = || self.new.read().unwrap_or_else(PoisonError::into_inner).get(text).copied();
+        self.masters.towns.code(text).or_else(of_new)
     }
 
     /// The new towns, by code: keys and values of the table `town`.
     pub(crate) fn rows(&self) -> Vec<([u8; 4], Vec<u8>)> {
-        let mut new: Vec<_> = self.new.iter().map(|(text, code)| (*code, text)).collect();
+        let new = self.new.read().unwrap_or_else(PoisonError::into_inner);
+        let mut new: Vec<_> = new.iter().map(|(text, code)| (*code, text)).collect();
         new.sort_unstable_by_key(|(code, _)| *code);
         new.into_iter()
             .map(|(code, text)| (code.to_be_bytes(), record::encode_town(text)))
@@ -140,9 +144,10 @@ mod tests {
 
     #[test]
     fn towns_get_codes_in_the_order_in_which_they_are_seen_and_keep_them() {
-        let table = TownTable::default();
+        let masters = Arc::new(Masters::default());
+        let table = &masters.towns;
         let take_in = |addresses: &[&str]| {
-            let mut new = NewTowns::new(&table);
+            let new = NewTowns::new(Arc::clone(&masters));
             addresses.iter().for_each(|address| new.see(address));
             let rows = new.rows();
             rows.iter().for_each(|(key, value)| table.put_stored(key, value).unwrap());

@@ -1,6 +1,7 @@
 //! Reading everything in a store once, to know that it can be read.
 
-use crate::change::{Position, Table};
+use crate::bulk::TableFile;
+use crate::change::{Change, Position, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
 use crate::keys::CardKey;
@@ -62,9 +63,9 @@ impl VerifyReport {
 pub fn verify(path: &Path) -> Result<VerifyReport, StoreError> {
     let (writer, _shards, reader) = Store::open(&offline(path))?.into_parts();
     let mut report = VerifyReport::default();
-    verify_log(writer.log(), &mut report);
+    verify_log(writer.log(), path, &mut report);
     for shard in reader.shards() {
-        for table in Table::ALL {
+        for table in Table::STORED {
             shard.scan(table, &[], &mut |key, value| {
                 if let Err(damage) = verify_row(&reader, table, key, value, &mut report) {
                     report.note(shard.corrupt(table, damage));
@@ -81,18 +82,36 @@ pub fn verify(path: &Path) -> Result<VerifyReport, StoreError> {
     Ok(report)
 }
 
-fn verify_log(log: &impl ChangeLog, report: &mut VerifyReport) {
+fn verify_log(log: &impl ChangeLog, store: &Path, report: &mut VerifyReport) {
     let mut next = Position::START.next();
     while next <= log.head() {
         match log.read_from(next, REPLAY_RECORDS_MAX) {
             Ok(records) if !records.is_empty() => {
                 report.log_records += records.len() as u64;
+                let changes = records.iter().flat_map(|record| &record.changes);
+                for change in changes.filter(|change| change.table == Table::File) {
+                    verify_file(store, change, report);
+                }
                 next = Position::from_number(next.number() + records.len() as u64);
             }
             Ok(_) => return,
             // What follows a damaged record is not replayed either.
             Err(problem) => return report.note(problem),
         }
+    }
+}
+
+/// Checks a table file that shards are rebuilt from.
+fn verify_file(store: &Path, change: &Change, report: &mut VerifyReport) {
+    let file = change.value.as_deref().ok_or("a file is never deleted");
+    let checked = match file.and_then(TableFile::decode) {
+        Ok(file) => file.check_contents(store),
+        Err(reason) => {
+            Err(StoreError::CorruptRecord { path: store.join("log"), table: "log", reason })
+        }
+    };
+    if let Err(problem) = checked {
+        report.note(problem);
     }
 }
 
@@ -138,6 +157,7 @@ fn verify_row(
         Table::Town => {
             decode_town(value)?;
         }
+        Table::File => return Err("no such table"),
     }
     Ok(())
 }

@@ -185,6 +185,19 @@ impl<L: ChangeLog> Writer<L> {
         }))
     }
 
+    /// Makes changes that were computed elsewhere take effect, once.
+    pub(crate) fn put_changes(
+        &mut self,
+        operation: OperationId,
+        changes: Vec<Change>,
+        shards: &dyn ApplyChanges,
+    ) -> Result<Position, StoreError> {
+        match self.prepare(&operation, shards)? {
+            Some(repeated) => Ok(repeated.position),
+            None => self.commit(operation, changes, shards),
+        }
+    }
+
     fn commit(
         &mut self,
         operation: OperationId,
@@ -212,8 +225,8 @@ fn check_count(given: usize) -> Result<(), StoreError> {
 }
 
 /// Gives codes to the towns of the addresses that have none.
-fn new_towns<'r>(reader: &'r Reader, changes: &[MemberChange<'_>]) -> NewTowns<'r> {
-    let mut towns = NewTowns::new(reader.towns());
+fn new_towns(reader: &Reader, changes: &[MemberChange<'_>]) -> NewTowns {
+    let towns = NewTowns::new(reader.masters());
     for change in changes {
         if let MemberChange::Put(registration) = change
             && let Some(address) = &registration.address
@@ -227,7 +240,7 @@ fn new_towns<'r>(reader: &'r Reader, changes: &[MemberChange<'_>]) -> NewTowns<'
 /// Reads the state that the changes speak of, on as many threads as pay.
 fn fetch_all(
     reader: &Reader,
-    towns: &NewTowns<'_>,
+    towns: &NewTowns,
     changes: &[MemberChange<'_>],
 ) -> Result<Vec<Fetched>, StoreError> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);

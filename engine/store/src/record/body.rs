@@ -77,7 +77,7 @@ const BODY_BYTES_USUAL: usize = 96;
 
 /// Encodes what a body holds of a registration. Equal registrations give equal bytes as long as
 /// the town of their address keeps its code or keeps having none.
-pub(crate) fn encode_body(registration: &Registration<'_>, towns: &NewTowns<'_>) -> Vec<u8> {
+pub(crate) fn encode_body(registration: &Registration<'_>, towns: &NewTowns) -> Vec<u8> {
     let Registration {
         person: _,
         card,
@@ -232,7 +232,7 @@ impl Body {
         put_text(&mut self.out, insured.get(rest..).unwrap_or_default(), Page::Common);
     }
 
-    fn address(&mut self, address: Option<&str>, towns: &NewTowns<'_>) {
+    fn address(&mut self, address: Option<&str>, towns: &NewTowns) {
         let Some(mut address) = self.part(ADDRESS, address) else { return };
         let known = towns::split(address).and_then(|(town, rest)| Some((towns.code(town)?, rest)));
         if let Some((code, rest)) = known {

@@ -141,6 +141,23 @@ pub(crate) fn encode_entry(slots: &[Slot<'_>]) -> Vec<u8> {
     out
 }
 
+/// Encodes one slot as the last of an entry.
+pub(crate) fn encode_slot(slot: &Slot<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(slot.body.len() + 24);
+    slot.put(&mut out, true);
+    out
+}
+
+/// Makes an entry of slots that [`encode_slot`] gave, in their order. There is at least one.
+pub(crate) fn entry_of_slots(slots: &[Vec<u8>]) -> Result<Vec<u8>, Damage> {
+    if let [slot] = slots {
+        return Ok([&[VERSION], slot.as_slice()].concat());
+    }
+    let slots: Result<Vec<_>, Damage> =
+        slots.iter().map(|slot| Ok(take_slot(&mut Bytes::new(slot))?.0)).collect();
+    Ok(encode_entry(&slots?))
+}
+
 /// Opens a dense record.
 pub(super) fn open(record: &[u8]) -> Result<Bytes<'_>, Damage> {
     match record.split_first() {

@@ -1,6 +1,6 @@
 //! The records of the tables `person`, `insurer`, `town` and `progress`.
 
-use super::pack::put_period;
+use super::pack::{Bytes, put_period};
 use super::slot::{REGISTRATIONS_MAX, VERSION, decode_branch, open};
 use crate::codec::{self, Damage};
 use crate::keys::{CARD_KEY_BYTES_MAX, CardKey};
@@ -32,11 +32,7 @@ pub(crate) fn encode_person(memberships: &[Membership]) -> Vec<u8> {
     let mut out = Vec::with_capacity(memberships.len() * 32 + 1);
     out.push(VERSION);
     for Membership { card, branch, period } in memberships {
-        let key = card.as_bytes();
-        // INVARIANT: a card key has at most `CARD_KEY_BYTES_MAX` bytes.
-        out.push(u8::try_from(key.len()).unwrap_or_default());
-        out.extend_from_slice(key);
-        out.push(branch.map_or(NO_BRANCH, InsuredBranchNumber::number));
+        put_card(&mut out, card, *branch);
         put_period(&mut out, *period);
     }
     out
@@ -47,19 +43,35 @@ pub(crate) fn decode_person(record: &[u8]) -> Result<Vec<Membership>, Damage> {
     let mut bytes = open(record)?;
     let mut memberships = Vec::with_capacity(1);
     while !bytes.is_empty() {
-        let length = bytes.byte()?;
-        let key = bytes.take(usize::from(length))?;
-        let card = CardKey::from_bytes(key).ok_or("no such card key")?;
-        let branch = match bytes.byte()? {
-            NO_BRANCH => None,
-            number => Some(decode_branch(number)?),
-        };
+        let (card, branch) = take_card(&mut bytes)?;
         memberships.push(Membership { card, branch, period: bytes.period()? });
     }
     if memberships.is_empty() || memberships.len() > REGISTRATIONS_MAX {
         return Err("an impossible number of registrations");
     }
     Ok(memberships)
+}
+
+/// Writes a card key behind its length, then the branch.
+pub(super) fn put_card(out: &mut Vec<u8>, card: &CardKey, branch: Option<InsuredBranchNumber>) {
+    let key = card.as_bytes();
+    // INVARIANT: a card key has at most `CARD_KEY_BYTES_MAX` bytes.
+    out.push(u8::try_from(key.len()).unwrap_or_default());
+    out.extend_from_slice(key);
+    out.push(branch.map_or(NO_BRANCH, InsuredBranchNumber::number));
+}
+
+pub(super) fn take_card(
+    bytes: &mut Bytes<'_>,
+) -> Result<(CardKey, Option<InsuredBranchNumber>), Damage> {
+    let length = bytes.byte()?;
+    let key = bytes.take(usize::from(length))?;
+    let card = CardKey::from_bytes(key).ok_or("no such card key")?;
+    let branch = match bytes.byte()? {
+        NO_BRANCH => None,
+        number => Some(decode_branch(number)?),
+    };
+    Ok((card, branch))
 }
 
 /// Encodes a town: version 1 | text. The code is the key.

@@ -1,30 +1,32 @@
 use super::*;
 use crate::CardKey;
 use crate::keys::CardParts;
+use crate::masters::Masters;
 use crate::testing;
-use crate::towns::{NewTowns, TownTable};
+use crate::towns::NewTowns;
 use proptest::prelude::*;
 use shikaku_domain::{MemberChange, Registration};
+use std::sync::Arc;
 
 /// The town of the usual registration has a code, others have not.
-fn towns() -> TownTable {
-    let towns = TownTable::default();
-    towns.put(0, "架空県見本市").unwrap();
-    towns
+fn masters() -> Arc<Masters> {
+    let masters = Masters::default();
+    masters.towns.put(0, "架空県見本市").unwrap();
+    Arc::new(masters)
 }
 
-fn slot_of(registration: &Registration<'_>, towns: &TownTable) -> Slot<'static> {
+fn slot_of(registration: &Registration<'_>, towns: &NewTowns) -> Slot<'static> {
     Slot {
         person: registration.person,
         branch: registration.card.branch,
         period: registration.period,
         elsewhere: registration.elsewhere.clone(),
-        body: encode_body(registration, &NewTowns::new(towns)).into(),
+        body: encode_body(registration, towns).into(),
     }
 }
 
 fn encode(registrations: &[Registration<'_>]) -> Vec<u8> {
-    let towns = towns();
+    let towns = NewTowns::new(masters());
     encode_entry(&registrations.iter().map(|one| slot_of(one, &towns)).collect::<Vec<_>>())
 }
 
@@ -34,7 +36,7 @@ fn parts(registration: &Registration<'_>) -> CardParts {
 
 fn check_round_trip(registrations: &[Registration<'_>]) {
     let entry = encode(registrations);
-    with_registrations(&entry, &parts(&registrations[0]), &towns(), |decoded| {
+    with_registrations(&entry, &parts(&registrations[0]), &masters().towns, |decoded| {
         assert_eq!(decoded, registrations);
     })
     .unwrap();
@@ -51,7 +53,7 @@ fn old_registrations() -> [Registration<'static>; 2] {
 fn records_of_version_2_stay_readable_and_their_bytes_are_frozen() {
     let entry = include_bytes!("../../testdata/v2/entry.bin");
     let old = old_registrations();
-    with_registrations(entry, &parts(&old[0]), &towns(), |decoded| {
+    with_registrations(entry, &parts(&old[0]), &masters().towns, |decoded| {
         assert_eq!(decoded, old);
     })
     .unwrap();
@@ -105,11 +107,11 @@ fn a_cut_entry_is_refused_at_every_length() {
     let card = parts(&registrations[0]);
     let entry = encode(&registrations);
     for length in 0..entry.len() {
-        let read = with_registrations(&entry[..length], &card, &towns(), |_| ());
+        let read = with_registrations(&entry[..length], &card, &masters().towns, |_| ());
         assert!(read.is_err(), "{length}");
     }
     let longer = [entry, vec![0]].concat();
-    assert!(with_registrations(&longer, &card, &towns(), |_| ()).is_err());
+    assert!(with_registrations(&longer, &card, &masters().towns, |_| ()).is_err());
 }
 
 proptest! {
@@ -126,14 +128,14 @@ proptest! {
     #[test]
     fn any_bytes_are_safe_to_decode(bytes in proptest::collection::vec(any::<u8>(), 0..300), flip in any::<(usize, u8)>()) {
         let old = old_registrations();
-        let (card, towns) = (parts(&old[0]), towns());
+        let (card, towns) = (parts(&old[0]), masters());
         let mut damaged = encode(&old);
         let at = flip.0 % damaged.len();
         damaged[at] ^= flip.1;
         let mut versioned = bytes.clone();
         versioned.insert(0, 2);
         for record in [&bytes, &versioned, &damaged] {
-            let _ = with_registrations(record, &card, &towns, |_| ());
+            let _ = with_registrations(record, &card, &towns.towns, |_| ());
             let _ = decode_person(record);
             let _ = decode_insurer(&[0, 0x0f, 0xde, 0x9d], record);
             let _ = decode_progress(record);

@@ -116,15 +116,78 @@ pub enum Content<'a> {
 
 /// An insurer's file, read line by line.
 pub struct MemberFile<R> {
-    csv: csv::Reader<Feed<Chain<Cursor<Vec<u8>>, R>>>,
+    csv: Csv<R>,
     code: CharacterCode,
     header: Header,
     cells: usize,
     record: ByteRecord,
     decoder: Decoder,
     is_over: bool,
+    /// Lines of the file before the first one that is read here.
+    lines_before: u64,
 }
 
+/// What a file's header and encoding say: all that is needed to read a part of the file alone.
+#[derive(Clone)]
+pub struct FileShape {
+    code: CharacterCode,
+    header: Header,
+    cells: usize,
+    /// Bytes and lines up to the end of the header.
+    head: (usize, u64),
+}
+
+impl FileShape {
+    /// Which file it is.
+    #[must_use]
+    pub const fn kind(&self) -> FileKind {
+        self.header.kind()
+    }
+
+    /// Bytes and lines up to the end of the header, where the first part begins.
+    #[must_use]
+    pub const fn head(&self) -> (usize, u64) {
+        self.head
+    }
+
+    /// Reads whole lines from the middle of the file, as they would be read in their place.
+    /// `lines_before` are the lines before them, the header's among them. A quotation mark that is
+    /// left open reaches to the end of the part, not of the file.
+    #[must_use]
+    pub fn part<'p>(&self, lines: &'p [u8], lines_before: u64) -> MemberFile<&'p [u8]> {
+        let Self { code, ref header, cells, .. } = *self;
+        MemberFile {
+            csv: csv_reader(Cursor::new(Vec::new()).chain(lines)),
+            code,
+            header: header.clone(),
+            cells,
+            record: ByteRecord::new(),
+            decoder: Decoder::new(code),
+            is_over: false,
+            lines_before,
+        }
+    }
+}
+
+impl std::fmt::Debug for FileShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileShape").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+type Csv<R> = csv::Reader<Feed<Chain<Cursor<Vec<u8>>, R>>>;
+
+fn csv_reader<R: Read>(source: Chain<Cursor<Vec<u8>>, R>) -> Csv<R> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        // A carriage return before the line feed is cut off with the blanks of the last cell.
+        .terminator(Terminator::Any(b'\n'))
+        .buffer_capacity(READ_BYTES)
+        .from_reader(Feed::new(source))
+}
+
+#[derive(Clone)]
 enum Header {
     Members(Box<Positions<{ Column::COUNT }>>),
     Insurers(Positions<2>),
@@ -144,28 +207,37 @@ impl<R: Read> MemberFile<R> {
             sample.drain(..UTF8_BOM.len());
         }
         let code = if has_mark { CharacterCode::Utf8 } else { guess_encoding(&sample) };
-        let mut csv = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            // A carriage return before the line feed is cut off with the blanks of the last cell.
-            .terminator(Terminator::Any(b'\n'))
-            .buffer_capacity(READ_BYTES)
-            .from_reader(Feed::new(Cursor::new(sample).chain(reader)));
+        let mut csv = csv_reader(Cursor::new(sample).chain(reader));
         let mut record = ByteRecord::new();
         if !read_record(&mut csv, &mut record)? {
             return Err(FileError::Empty);
         }
         let header = header_of(&record)?;
         let cells = record.len();
-        Ok(Self { csv, code, header, cells, record, decoder: Decoder::new(code), is_over: false })
+        let decoder = Decoder::new(code);
+        let (is_over, lines_before) = (false, 0);
+        Ok(Self { csv, code, header, cells, record, decoder, is_over, lines_before })
+    }
+
+    /// The file's shape, before any line was read.
+    ///
+    /// # Errors
+    /// As [`MemberFile::open`].
+    pub fn shape(beginning: R) -> Result<FileShape, FileError>
+    where
+        R: AsRef<[u8]>,
+    {
+        let mark = if beginning.as_ref().starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
+        let Self { csv, code, header, cells, .. } = Self::open(beginning)?;
+        // INVARIANT: the header lies within what the caller gave.
+        let bytes = usize::try_from(csv.position().byte()).unwrap_or(usize::MAX);
+        let head = (mark + bytes, csv.position().line() - 1);
+        Ok(FileShape { code, header, cells, head })
     }
 
     /// Which file it is.
     pub const fn kind(&self) -> FileKind {
-        match self.header {
-            Header::Members(_) => FileKind::Members,
-            Header::Insurers(_) => FileKind::Insurers,
-        }
+        self.header.kind()
     }
 
     /// Its encoding.
@@ -201,6 +273,7 @@ impl<R: Read> MemberFile<R> {
         // mark keeps the last line from ending with one.
         let line_end = u64::from(!self.csv.get_ref().is_at_end);
         let number = self.csv.position().line().saturating_sub(line_breaks + line_end);
+        let number = self.lines_before + number;
         let reject = |column, problem| Line {
             number,
             content: Err(vec![Reject { line: number, column, problem }]),
@@ -244,6 +317,13 @@ impl<R> std::fmt::Debug for MemberFile<R> {
 }
 
 impl Header {
+    const fn kind(&self) -> FileKind {
+        match self {
+            Self::Members(_) => FileKind::Members,
+            Self::Insurers(_) => FileKind::Insurers,
+        }
+    }
+
     /// The column that stands at this place of the line.
     fn column_at(&self, at: usize) -> Option<&'static str> {
         let stands = |position: &Option<usize>| *position == Some(at);

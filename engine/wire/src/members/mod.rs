@@ -17,7 +17,7 @@ mod reject;
 mod row;
 mod write;
 
-pub use file::{Content, FileError, FileKind, LINE_BYTES_MAX, Line, MemberFile};
+pub use file::{Content, FileError, FileKind, FileShape, LINE_BYTES_MAX, Line, MemberFile};
 pub use reject::{Problem, Reject, RejectWriter};
 pub use row::TEXT_CHARS_MAX;
 pub use write::{InsurerWriter, MemberWriter, WriteError};

@@ -14,6 +14,7 @@ pub const TEXT_CHARS_MAX: usize = 200;
 const YEN_DIGITS_MAX: usize = 7;
 
 /// Where the columns of the contract stand in this file, resolved once from the header.
+#[derive(Clone)]
 pub(super) struct Positions<const N: usize>(pub(super) [Option<usize>; N]);
 
 /// Turns the bytes of a record into text, reusing its buffers from line to line.
