@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
@@ -75,6 +76,19 @@ pub enum IntakeError {
     /// A full replacement must name one insurer.
     #[error("a full replacement must contain lines of one insurer only, and at least one")]
     FullNeedsOneInsurer,
+    /// A bulk load that was cut off is to go on with another file of the same name.
+    #[error(
+        "{} is not the file whose bulk load was cut off: give that file to go on, or remove the \
+         folder `bulk` in the store to begin anew",
+        path.display()
+    )]
+    BulkChanged {
+        /// The file given.
+        path: PathBuf,
+    },
+    /// A list of insurers among the files of a bulk load that are read at once.
+    #[error("standard input must be a members' file: load the list of insurers from a file")]
+    BulkNeedsMembers,
     /// An insurer master was sent as a full replacement, or by an insurer.
     #[error("a list of insurers is loaded by an operator, as a delta")]
     MasterNotHere,
@@ -91,6 +105,8 @@ impl IntakeError {
             Self::Interrupted { .. } => "SHK-INT-002",
             Self::FullNeedsOneInsurer => "SHK-INT-003",
             Self::MasterNotHere => "SHK-INT-004",
+            Self::BulkChanged { .. } => "SHK-INT-006",
+            Self::BulkNeedsMembers => "SHK-INT-007",
         }
     }
 
@@ -108,6 +124,14 @@ impl IntakeError {
             ),
             Self::FullNeedsOneInsurer => {
                 "全件登録のファイルには、1つの保険者の行だけを含めてください。".to_owned()
+            }
+            Self::BulkChanged { path } => format!(
+                "{}は中断した一括登録のファイルと異なります。同じファイルを指定するか、保存先のフォルダーbulkを削除して最初からやり直してください。",
+                path.display()
+            ),
+            Self::BulkNeedsMembers => {
+                "標準入力には加入者のファイルを指定し、保険者一覧はファイルから登録してください。"
+                    .to_owned()
             }
             Self::MasterNotHere => "保険者一覧は、運用者が差分として登録してください。".to_owned(),
         }
@@ -340,7 +364,7 @@ impl Load {
     }
 }
 
-const fn of_insurer(line: u64, problem: Problem) -> Reject {
+pub(crate) const fn of_insurer(line: u64, problem: Problem) -> Reject {
     Reject { line, column: Some("InsurerNumber"), problem }
 }
 
@@ -377,7 +401,7 @@ fn operation(id: &FileId, step: &str, at: u64) -> OperationId {
 
 /// Names a file by its contents and what it is to do: the same file as changes and as everyone
 /// is two files.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct FileDigest(sha2::Sha256);
 
 impl FileDigest {

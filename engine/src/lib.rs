@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod actors;
+mod bulk;
 pub mod ca;
 pub mod clock;
 pub mod config;

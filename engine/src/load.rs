@@ -1,13 +1,14 @@
 //! The command-line tools around the store: `load`, `rebuild`, `verify`.
 
+use crate::bulk;
 use crate::config::Config;
 use crate::http::LoadReport;
 use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
 use crate::serve::store_options;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use shikaku_store::{FileId, InPlace, Store, StoreError};
-use shikaku_wire::members::RejectWriter;
+use shikaku_store::{BulkProgress, BulkSummary, FileId, InPlace, Store, StoreError};
+use shikaku_wire::members::{FileKind, MemberFile, RejectWriter};
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
@@ -33,6 +34,11 @@ pub struct LoadArgs {
     /// What the lines are.
     #[arg(long, value_enum, default_value = "delta")]
     mode: CliMode,
+    /// Load everybody at once into an empty store: several times as fast, by sorting. `-` reads a
+    /// members' file from standard input. When it is cut off, the same command goes on
+    /// (一括登録: 空の保存先にのみ使用できます).
+    #[arg(long, conflicts_with_all = ["mode", "server"])]
+    bulk: bool,
     /// Configuration whose store is loaded. The engine must not be running.
     #[arg(long, default_value = "shikaku.toml", conflicts_with = "server")]
     config: PathBuf,
@@ -91,13 +97,17 @@ pub fn load(args: &LoadArgs) -> Outcome {
             let agent = client(ca, cert, key)?;
             args.files.iter().try_for_each(|file| send(&agent, server, file, mode))
         }
-        _ => load_here(&args.files, mode, &Config::load(&args.config, std::env::vars())?),
+        _ => load_here(args, mode, &Config::load(&args.config, std::env::vars())?),
     }
 }
 
-fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
+/// The name that stands for standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
+fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
     // A name that is mistyped is noticed before anything is made.
-    for path in files {
+    let is_input = |path: &&PathBuf| args.bulk && path.as_os_str() == STANDARD_INPUT;
+    for path in args.files.iter().filter(|path| !is_input(path)) {
         File::open(path).map_err(|error| unreadable(path, &error))?;
     }
     let store = Store::open(&store_options(config)).map_err(|error| {
@@ -110,8 +120,18 @@ fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
     let (mut writer, writers, reader) = store.into_parts();
     let shards = InPlace::new(writers);
     let stop = AtomicBool::new(false);
+    let mut files = args.files.clone();
+    let mut members = Vec::new();
+    if args.bulk {
+        for path in std::mem::take(&mut files) {
+            let is_list = path.as_os_str() != STANDARD_INPUT
+                && MemberFile::open(File::open(&path)?)
+                    .is_ok_and(|f| f.kind() == FileKind::Insurers);
+            if is_list { files.push(path) } else { members.push(path) }
+        }
+    }
     let mut desk = Desk { writer: &mut writer, shards: &shards, reader: &reader, stop: &stop };
-    for path in files {
+    for path in &files {
         let started = Instant::now();
         let id = digest(path, mode)?;
         let bar = bar(std::fs::metadata(path)?.len(), path);
@@ -133,7 +153,62 @@ fn load_here(files: &[PathBuf], mode: Mode, config: &Config) -> Outcome {
         }
         print_report(path, &report, &rejects_path.display().to_string(), started.elapsed());
     }
+    if members.is_empty() {
+        return Ok(());
+    }
+    let store = &config.store.path;
+    let mut desk = bulk::Desk { store, writer: &mut writer, shards: &shards, reader: &reader };
+    load_in_bulk(&members, &mut desk)
+}
+
+fn load_in_bulk(files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
+    let started = Instant::now();
+    let bytes = files.iter().map(|path| std::fs::metadata(path).map_or(0, |data| data.len()));
+    let bars = BulkBars { reading: bar(bytes.sum(), Path::new("reading")), sorting: sorting_bar() };
+    let loaded = bulk::load(files, desk, &bars);
+    bars.reading.finish_and_clear();
+    bars.sorting.finish_and_clear();
+    let loaded = loaded.map_err(|error| intake_error(&error))?;
+    for (path, (lines, rejected)) in files.iter().zip(&loaded.files) {
+        say(&format!("{} (bulk)\n  lines      {lines:>10}", path.display()));
+        if *rejected > 0 {
+            say(&format!("  REJECTED   {rejected:>10}  see {}", rejects_beside(path).display()));
+        }
+    }
+    let BulkSummary { persons, added, changed, unchanged, .. } = loaded.summary;
+    let BulkSummary { withdrawn, not_found, gaps, overlaps, .. } = loaded.summary;
+    let seconds = started.elapsed().as_secs_f64();
+    say(&format!(
+        "together\n  persons    {persons:>10}  in {seconds:.1} s, {:.0} a second\n  added      \
+         {added:>10}  changed {changed}  unchanged {unchanged}\n  withdrawn  {withdrawn:>10}  not \
+         found {not_found}\n  gaps       {gaps:>10}  overlaps {overlaps}",
+        persons as f64 / seconds.max(f64::MIN_POSITIVE),
+    ));
     Ok(())
+}
+
+/// Reading and sorting, shown one after the other.
+struct BulkBars {
+    reading: ProgressBar,
+    sorting: ProgressBar,
+}
+
+impl bulk::Watch for BulkBars {
+    fn read(&self, bytes: u64) {
+        self.reading.inc(bytes);
+    }
+
+    fn sorted(&self, progress: BulkProgress) {
+        self.reading.finish_and_clear();
+        self.sorting.set_length(progress.of);
+        self.sorting.set_position(progress.rows);
+    }
+}
+
+fn sorting_bar() -> ProgressBar {
+    const FORM: &str = "{prefix} {bar:32} {human_pos}/{human_len} rows {per_sec} {eta} left";
+    let style = ProgressStyle::with_template(FORM).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style).with_prefix("sorting")
 }
 
 fn with_code(error: &StoreError) -> String {
@@ -144,7 +219,7 @@ fn intake_error(error: &IntakeError) -> String {
     format!("{}: {error}\n{}", error.code(), error.ja())
 }
 
-fn rejects_beside(path: &Path) -> PathBuf {
+pub(crate) fn rejects_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".rejects.csv");
     path.with_file_name(name)

@@ -17,16 +17,26 @@ const KILLS_OF_TEN: u64 = 4;
 
 #[test]
 fn a_load_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
+    check(&["load"]);
+}
+
+#[test]
+fn a_bulk_load_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
+    check(&["load", "--bulk"]);
+}
+
+/// Kills the command, whose store is compared with that of a load that was left alone.
+fn check(arguments: &[&str]) {
     let centre = Centre::new(PERSONS);
     let whole = verify(&centre, "store");
     let mut chance = Chance::new();
     let mut left = (kills() * KILLS_OF_TEN).div_ceil(10);
     while left > 0 {
         let _ = std::fs::remove_dir_all(centre.path("other"));
-        while left > 0 && !lives_to_its_end(&centre, chance.time(LIFE_MS_MAX)) {
+        while left > 0 && !lives_to_its_end(&centre, arguments, chance.time(LIFE_MS_MAX)) {
             left -= 1;
         }
-        let output = command(&centre, "other").output().unwrap();
+        let output = command(&centre, arguments).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         assert!(centre.path("other").exists(), "the load went elsewhere");
         assert_eq!(verify(&centre, "other"), whole);
@@ -36,18 +46,19 @@ fn a_load_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     assert_eq!(Desk::new(&centre, &engine.service).known(&some), some.len());
 }
 
-fn command(centre: &Centre, store: &str) -> Command {
+fn command(centre: &Centre, arguments: &[&str]) -> Command {
     let mut command = Command::new(program("shikaku"));
     command
-        .args(["load", "population/insurers.csv", "population/members.csv"])
-        .env("SHIKAKU_ENGINE_STORE_PATH", store)
+        .args(arguments)
+        .args(["population/insurers.csv", "population/members.csv"])
+        .env("SHIKAKU_ENGINE_STORE_PATH", "other")
         .current_dir(centre.path(""));
     command
 }
 
 /// Kills the load after this time, unless it ended before.
-fn lives_to_its_end(centre: &Centre, life: Duration) -> bool {
-    let mut child = command(centre, "other")
+fn lives_to_its_end(centre: &Centre, arguments: &[&str], life: Duration) -> bool {
+    let mut child = command(centre, arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

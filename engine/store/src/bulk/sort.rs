@@ -228,6 +228,9 @@ mod tests {
     }
 
     proptest! {
+        // Every run waits for the disk.
+        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
         #[test]
         fn merged_runs_are_all_rows_of_a_part_in_order(
             rows in proptest::collection::vec((0u16..3, proptest::collection::vec(any::<u8>(), 0..12), proptest::collection::vec(any::<u8>(), 0..40)), 0..200),

@@ -210,9 +210,15 @@ impl<W: Write> RejectWriter<W> {
     /// Those of the writer beneath.
     pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(b"\xEF\xBB\xBF")?;
-        let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        csv.write_record(["Line", "Column", "Code", "MessageJa", "MessageEn"])?;
-        Ok(Self { csv })
+        let mut file = Self::behind(out);
+        file.csv.write_record(["Line", "Column", "Code", "MessageJa", "MessageEn"])?;
+        Ok(file)
+    }
+
+    /// Goes on with a file that was begun: its header line is there.
+    pub fn behind(out: W) -> Self {
+        let mut csv = csv::WriterBuilder::new();
+        Self { csv: csv.terminator(csv::Terminator::CRLF).from_writer(out) }
     }
 
     /// Adds one problem.
