@@ -44,21 +44,24 @@ macro_rules! declarations {
 
 declarations! {
     ANSWERS: Counter "oqs_answers_total" ["interface", "validity"] "Answers given, by 資格有効性 (OQSCD006; 0 where a value of the question was refused).";
-    ERRORS: Counter "oqs_errors_total" ["interface", "code"] "Requests not answered, by error code.";
+    ERRORS: Counter "oqs_errors_total" ["interface", "status", "code"] "Requests not answered, by HTTP status and error code; from 500 the fault is ours.";
     DURATION: Histogram "oqs_request_duration_seconds" ["interface"] "Time from the complete request to the complete answer.";
     ADMITTED: Counter "oqs_questions_admitted_total" [] "Questions let in; minus the finished ones, those in the engine now.";
     FINISHED: Counter "oqs_questions_finished_total" [] "Questions that left the engine, answered or not.";
     FROM_DISK: Counter "oqs_questions_from_disk_total" [] "Questions whose record was not in memory. Many of them mean that store.cache_mib is too small.";
+    ADMISSION: Gauge "oqs_questions_max" [] "Questions that may be in the engine at a time.";
     REPLACED: Counter "oqs_unmappable_characters_total" [] "Characters of answers that CP932 lacks and 〓 replaced.";
     PANICS: Counter "oqs_worker_panics_total" ["worker"] "Panics caught in a worker. Each is a defect.";
     LINES: Counter "oqs_intake_lines_total" ["result"] "Lines of insurers' files, by what became of them.";
     FILES: Counter "oqs_intake_files_total" ["result"] "Insurers' files, by how they ended.";
+    CHANGED: Gauge "oqs_intake_last_complete_timestamp_seconds" [] "When an insurer's file was last taken completely, Unix time; 0 if never since the start.";
     LOG_HEAD: Gauge "oqs_log_head_position" [] "Position of the last change in the log.";
     APPLIED: Gauge "oqs_shard_applied_position" ["shard"] "Position up to which a shard has applied the log.";
     ENTRIES: Gauge "oqs_shard_entries" ["shard"] "Card faces in a shard (RocksDB's estimate).";
     SST: Gauge "oqs_shard_sst_bytes" ["shard"] "Bytes of a shard's files.";
     BACKGROUND: Gauge "oqs_store_background_errors" [] "RocksDB background errors; above 0 the store takes no writes.";
     CACHE: Gauge "oqs_store_cache_bytes" [] "Memory used by cached blocks.";
+    DISK_FREE: Gauge "oqs_store_disk_free_bytes" [] "Bytes that the engine may still write where the store lies.";
     INSURERS: Gauge "oqs_insurers" [] "Insurers known.";
     READY: Gauge "oqs_ready" [] "1 while the engine takes requests.";
     CERTIFICATE: Gauge "oqs_server_certificate_days" [] "Days until the server certificate expires.";
@@ -101,6 +104,14 @@ impl Interface {
     }
 }
 
+/// What can become of a line.
+const LINE_RESULTS: [&str; 6] =
+    ["added", "changed", "unchanged", "withdrawn", "not_found", "rejected"];
+/// How a file can end.
+const FILE_RESULTS: [&str; 2] = ["complete", "failed"];
+/// Whose panics are caught.
+const WORKERS: [&str; 3] = ["eligibility", "intake", "shard"];
+
 /// Buckets around the targets: 10 ms is the promise, 1 ms the aim.
 const DURATION_BUCKETS: [f64; 14] = [
     0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
@@ -121,15 +132,20 @@ pub struct Metrics {
     pub from_disk: IntCounter,
     /// Characters replaced by 〓.
     pub replaced: IntCounter,
+    /// Questions that may be in at a time.
+    pub admission: IntGauge,
     panics: IntCounterVec,
     lines: IntCounterVec,
     files: IntCounterVec,
+    changed: IntGauge,
     log_head: IntGauge,
     applied: IntGaugeVec,
     entries: IntGaugeVec,
     sst: IntGaugeVec,
     background: IntGauge,
     cache: IntGauge,
+    /// Bytes that may still be written.
+    pub disk_free: IntGauge,
     insurers: IntGauge,
     /// 1 while the engine takes requests.
     pub ready: IntGauge,
@@ -174,6 +190,13 @@ impl Metrics {
         });
         gauge(BUILD)?.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        // A counter that appears with its first event has no rate yet at that moment: all start at 0.
+        let from_zero = |metric: IntCounterVec, values: &[&str]| {
+            for value in values {
+                metric.with_label_values(&[value]);
+            }
+            metric
+        };
         Ok(Self {
             answers: answers.to_vec(),
             errors: counter(ERRORS)?,
@@ -182,15 +205,18 @@ impl Metrics {
             finished: plain(FINISHED)?,
             from_disk: plain(FROM_DISK)?,
             replaced: plain(REPLACED)?,
-            panics: counter(PANICS)?,
-            lines: counter(LINES)?,
-            files: counter(FILES)?,
+            admission: plain_gauge(ADMISSION)?,
+            panics: from_zero(counter(PANICS)?, &WORKERS),
+            lines: from_zero(counter(LINES)?, &LINE_RESULTS),
+            files: from_zero(counter(FILES)?, &FILE_RESULTS),
+            changed: plain_gauge(CHANGED)?,
             log_head: plain_gauge(LOG_HEAD)?,
             applied: gauge(APPLIED)?,
             entries: gauge(ENTRIES)?,
             sst: gauge(SST)?,
             background: plain_gauge(BACKGROUND)?,
             cache: plain_gauge(CACHE)?,
+            disk_free: plain_gauge(DISK_FREE)?,
             insurers: plain_gauge(INSURERS)?,
             ready: plain_gauge(READY)?,
             certificate: plain_gauge(CERTIFICATE)?,
@@ -208,8 +234,9 @@ impl Metrics {
     }
 
     /// Counts a request that got no answer. The code is one of the error table's.
-    pub fn failed(&self, interface: Interface, code: &'static str) {
-        self.errors.with_label_values(&[interface.label(), code]).inc();
+    pub fn failed(&self, interface: Interface, status: u16, code: &'static str) {
+        let status = status.to_string();
+        self.errors.with_label_values(&[interface.label(), &status, code]).inc();
     }
 
     /// Records how long a request took.
@@ -232,6 +259,11 @@ impl Metrics {
     /// Counts an insurer's file by how it ended.
     pub fn intake_file(&self, result: &'static str) {
         self.files.with_label_values(&[result]).inc();
+    }
+
+    /// Records that the centre's data are as new as this, in Unix seconds.
+    pub fn changed_at(&self, unix_seconds: i64) {
+        self.changed.set(unix_seconds);
     }
 
     /// Takes the store's figures, just before they are read.
@@ -287,7 +319,7 @@ mod tests {
     fn what_is_exported_is_what_the_table_says() {
         let metrics = Metrics::new().unwrap();
         metrics.answered(Interface::V1, Some(QualificationValidity::ValidUnregistered));
-        metrics.failed(Interface::OqsXml, "SHK-ENG-001");
+        metrics.failed(Interface::OqsXml, 503, "SHK-ENG-001");
         metrics.took(Interface::V1, std::time::Duration::from_micros(30));
         metrics.panicked("eligibility");
         metrics.intake_lines("added", 3);

@@ -18,6 +18,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 use shikaku_store::{Closing, Reader, Store, StoreOptions};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -91,7 +92,7 @@ async fn run(
 ) -> Result<(), ServeError> {
     let tls = Arc::new(TlsReloader::new(tls_files(config), Arc::new(SystemClock))?);
     let parts = Parts::start(config, store, Arc::clone(&tls), metrics)?;
-    parts.watch(health);
+    parts.watch(health, config.store.path.clone());
     let (address, server) = service(config, &parts, &tls)?;
     let handle = server.handle();
     actix_rt::spawn(server);
@@ -150,12 +151,14 @@ impl Parts {
             intake,
             uploads: http::Uploads::new(config)?,
         };
+        let limit = i64::try_from(config.server.in_flight_max).unwrap_or(i64::MAX);
+        shared.metrics.admission.set(limit);
         let admission = Admission::new(config.server.in_flight_max, deadline);
         Ok(Self { reader, shards, shared: Arc::new(shared), admission })
     }
 
     /// Tells health and metrics what to look at.
-    fn watch(&self, health: &Health) {
+    fn watch(&self, health: &Health, store: PathBuf) {
         let (reader, shards) = (self.reader.clone(), Arc::clone(&self.shards));
         let intake = self.shared.intake.clone();
         let writable: PartCheck = Box::new(move || {
@@ -173,6 +176,9 @@ impl Parts {
             let head = shared.intake.head().or(furthest).unwrap_or_default();
             shared.metrics.observe_store(head, &applied, &reader.stats(), reader.insurer_count());
             shared.metrics.certificate.set(shared.tls.days_left());
+            // Unreadable is shown as full: somebody should look.
+            let free = rustix::fs::statvfs(&store).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
+            shared.metrics.disk_free.set(i64::try_from(free).unwrap_or(i64::MAX));
         };
         health.watch(parts, Box::new(refresh));
     }

@@ -87,6 +87,20 @@ fn the_metrics_are_those_of_the_table_and_count_what_was_asked() {
 
 /// Operators' programs read the log: one JSON object a line, its message a sentence.
 #[test]
+fn the_status_page_is_there_and_loads_nothing_from_elsewhere() {
+    let engine = centre().start();
+    let (status, page) = engine.admin("/");
+    assert_eq!(status, 200);
+    for name in ["status.css", "status.js"] {
+        assert!(page.contains(&format!("\"{name}\"")), "{page}");
+        let (status, text) = engine.admin(&format!("/status/{name}"));
+        assert_eq!(status, 200);
+        assert!(!text.contains("http://127") && !text.contains("https://"), "{name}");
+    }
+    assert!(!page.contains("http"), "{page}");
+}
+
+#[test]
 fn every_line_of_the_log_is_json_with_a_level() {
     let log = shared().centre.log();
     for line in log.lines() {

@@ -1,7 +1,7 @@
 //! What operators and their machines ask: alive, started, ready, figures. Plain HTTP on the admin
 //! listener, which carries no personal data.
 
-use super::docs;
+use super::{docs, status};
 use crate::metrics::Metrics;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
@@ -88,6 +88,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(readyz))
         .route("/metrics", web::get().to(metrics))
         // A browser without a client certificate can read the description here.
+        .configure(status::routes)
         .configure(docs::routes);
 }
 

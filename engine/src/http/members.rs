@@ -192,6 +192,8 @@ pub(super) async fn upload(
         };
         let rejects = uploads.rejects(sender, &format!("{id:?}"));
         let loaded = worker.shared.intake.load(upload, id, options, rejects, place).await?;
+        let now = worker.shared.clock.unix_seconds();
+        worker.shared.metrics.changed_at(i64::try_from(now).unwrap_or(i64::MAX));
         let report = LoadReport::new(id, mode, &loaded);
         tracing::info!(
             lines = report.lines,

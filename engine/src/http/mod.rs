@@ -8,6 +8,7 @@ mod members;
 mod oqs;
 mod peer;
 mod respond;
+mod status;
 
 pub use docs::openapi_json;
 pub use members::{LoadReport, Uploads};

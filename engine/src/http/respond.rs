@@ -32,7 +32,8 @@ pub(super) async fn observed(
 ) -> HttpResponse {
     let metrics = &worker.shared.metrics;
     let response = work.await.unwrap_or_else(|error| {
-        metrics.failed(interface, error.row().code);
+        let row = error.row();
+        metrics.failed(interface, row.status, row.code);
         problem(&error)
     });
     metrics.took(interface, arrived.elapsed());
