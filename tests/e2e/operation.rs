@@ -88,7 +88,7 @@ fn the_metrics_are_those_of_the_table_and_count_what_was_asked() {
 /// Operators' programs read the log: one JSON object a line, its message a sentence.
 #[test]
 fn the_status_page_is_there_and_loads_nothing_from_elsewhere() {
-    let engine = centre().start();
+    let engine = &shared().engine;
     let (status, page) = engine.admin("/");
     assert_eq!(status, 200);
     for name in ["status.css", "status.js"] {
