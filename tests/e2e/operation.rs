@@ -65,7 +65,8 @@ fn the_metrics_are_those_of_the_table_and_count_what_was_asked() {
     shared.desk.post_v1(b"{}").expect_problem(422, "SHK-ENG-014");
     let text = text();
     assert!(metric_with_labels(&text, answers) > before);
-    assert!(text.contains("oqs_errors_total{code=\"SHK-ENG-014\",interface=\"v1\"}"), "{text}");
+    let error = "oqs_errors_total{code=\"SHK-ENG-014\",interface=\"v1\",status=\"422\"}";
+    assert!(text.contains(error), "{text}");
     assert!(text.contains("oqs_request_duration_seconds_bucket{interface=\"v1\",le=\"0.01\"}"));
     assert_eq!(metric_with_labels(&text, "oqs_ready"), 1);
     assert!(metric_with_labels(&text, "oqs_insurers") > 10);
@@ -85,7 +86,6 @@ fn the_metrics_are_those_of_the_table_and_count_what_was_asked() {
     }
 }
 
-/// Operators' programs read the log: one JSON object a line, its message a sentence.
 #[test]
 fn the_status_page_is_there_and_loads_nothing_from_elsewhere() {
     let engine = &shared().engine;
@@ -100,6 +100,7 @@ fn the_status_page_is_there_and_loads_nothing_from_elsewhere() {
     assert!(!page.contains("http"), "{page}");
 }
 
+/// Operators' programs read the log: one JSON object a line, its message a sentence.
 #[test]
 fn every_line_of_the_log_is_json_with_a_level() {
     let log = shared().centre.log();
