@@ -1,7 +1,7 @@
 //! `shikaku-loadgen`: makes a synthetic population and drives the engine with it.
 
 use clap::{Parser, Subcommand};
-use shikaku_loadgen::{population, run};
+use shikaku_loadgen::{population, report, run};
 use std::process::ExitCode;
 
 /// Synthetic population and open-loop load for the Shikaku eligibility engine.
@@ -20,6 +20,10 @@ enum Command {
     Example(run::ExampleArgs),
     /// Send eligibility lookups at a fixed rate and report latency from the scheduled time.
     Run(Box<run::Args>),
+    /// Make a page of a run's results, and compare it with other runs.
+    Report(report::ReportArgs),
+    /// Add the results of workers that ran at the same time.
+    Merge(report::MergeArgs),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +31,8 @@ fn main() -> ExitCode {
         Command::Population(args) => population::execute(&args).map(|()| ExitCode::SUCCESS),
         Command::Example(args) => run::print_example(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),
+        Command::Report(args) => report::report(&args).map_err(Into::into),
+        Command::Merge(args) => report::merge(&args).map_err(Into::into),
     };
     match result {
         Ok(code) => code,
