@@ -1,6 +1,7 @@
 //! What can go wrong while cards and certificates are made.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -54,7 +55,7 @@ pub enum CardError {
     #[error("virtual reader at {address}: {source}: is pcscd running with vpcd on this port?")]
     Reader {
         /// Host and port.
-        address: String,
+        address: SocketAddr,
         /// The operating system's reason.
         source: io::Error,
     },

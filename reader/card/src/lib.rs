@@ -11,6 +11,7 @@ pub mod apdu;
 mod applications;
 pub mod ca;
 mod card;
+mod card_file;
 mod cv;
 mod error;
 mod file;
@@ -24,8 +25,10 @@ mod software;
 mod status;
 pub mod terminal;
 pub mod tlv;
+pub mod vpcd;
 
 pub use card::{CardOrder, DEFAULT_PASSWORD, DEFAULT_PIN, IssuedCard};
+pub use card_file::CardFile;
 pub use error::CardError;
 pub use holder::Holder;
 pub use issuer::Issuer;

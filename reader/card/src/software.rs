@@ -4,7 +4,7 @@ mod security;
 mod select;
 mod signature;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::StatusWord;
 use crate::apdu::Command;

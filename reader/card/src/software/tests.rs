@@ -23,9 +23,9 @@ const WRONG_PIN: &str = "002000980439393939";
 const QUERY_PIN: &str = "00200098";
 
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(1).unwrap());
-static ADULT: LazyLock<IssuedCard> = LazyLock::new(|| issued(Profile::Adult));
+pub(crate) static ADULT: LazyLock<IssuedCard> = LazyLock::new(|| issued(Profile::Adult));
 
-fn order(profile: Profile) -> CardOrder {
+pub(crate) fn order(profile: Profile) -> CardOrder {
     let holder = Holder {
         index: 5,
         name: Personal::new("資格　花子".to_owned()),
