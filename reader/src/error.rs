@@ -1,5 +1,6 @@
 //! Why the program could not start, in words for whoever installs it.
 
+use shikaku_card::CardError;
 use std::io;
 
 use thiserror::Error;
@@ -76,6 +77,9 @@ pub enum ReaderError {
     /// The system refused to report signals.
     #[error("the system refused to report stop signals: {0}. Start the program again")]
     Signal(io::Error),
+    /// A synthetic card cannot be made or held on a reader.
+    #[error(transparent)]
+    Card(CardError),
 }
 
 impl ReaderError {
@@ -93,6 +97,7 @@ impl ReaderError {
             Self::NotOneFileSystem => "SHK-EXC-012",
             Self::Thread(_) => "SHK-EXC-013",
             Self::Signal(_) => "SHK-EXC-014",
+            Self::Card(error) => error.code(),
         }
     }
 
@@ -130,6 +135,7 @@ impl ReaderError {
             Self::Signal(_) => {
                 "停止信号を受け取れません。プログラムをもう一度起動してください。".to_owned()
             }
+            Self::Card(error) => error.ja().to_owned(),
         }
     }
 }
@@ -155,6 +161,7 @@ mod tests {
             ReaderError::NotOneFileSystem,
             ReaderError::Thread(io()),
             ReaderError::Signal(io()),
+            ReaderError::Card(CardError::NoVirtualReader),
         ];
         let mut codes: HashSet<String> = errors.iter().map(|e| e.code().to_owned()).collect();
         for error in &errors {

@@ -5,6 +5,7 @@
 //! machine, such as its card readers, is a sibling module with its own table in [`config`] and its
 //! own subcommand in `main.rs`; nothing is shared between them but the configuration of the engine.
 
+pub mod card_command;
 pub mod clock;
 pub mod config;
 mod error;

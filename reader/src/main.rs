@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use shikaku_reader::ReaderError;
+use shikaku_reader::card_command::{self, CardCommand};
 use shikaku_reader::clock::SystemClock;
 use shikaku_reader::config::Config;
 use shikaku_reader::exchange::{Exchange, HttpEngine, LocalDisk, Stop};
@@ -28,6 +29,9 @@ enum Command {
     CheckConfig(File),
     /// Shows the configuration in effect, secrets masked.
     PrintConfig(File),
+    /// Makes synthetic cards and holds them on a virtual reader.
+    #[command(subcommand)]
+    Card(CardCommand),
 }
 
 #[derive(clap::Args)]
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
             Ok(())
         }),
         Command::PrintConfig(file) => load(&file.config).map(|config| say(&config.masked())),
+        Command::Card(command) => card_command::run(command, &SystemClock, &say, wait_for_signal),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +80,18 @@ fn exchange(config: &Config) -> Result<(), ReaderError> {
     let settings = config.exchange_settings();
     Exchange::open(settings, Arc::new(LocalDisk), Arc::new(engine), Arc::new(SystemClock))?
         .run(&stop)
+}
+
+/// Returns on SIGTERM or Ctrl-C.
+fn wait_for_signal() -> Result<(), ReaderError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ReaderError::Signal)?;
+    runtime.block_on(async {
+        signals()?.await;
+        Ok(())
+    })
 }
 
 /// Starts the thread that turns SIGTERM and Ctrl-C into a stop.

@@ -50,6 +50,20 @@ impl CardOrder {
             wrong_length: WrongLengthVerify::default(),
         }
     }
+
+    /// Serial number of the card's user authentication certificate.
+    ///
+    /// # Errors
+    /// [`CardError::Serial`] for an index beyond a population's size.
+    pub fn serial(&self) -> Result<Serial, CardError> {
+        Serial::of_person(self.holder.index, self.profile.renewals())
+    }
+
+    /// The root that signs the card's certificates: the one that issued at that time.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation::issuing_at(noon(self.profile.dates(self.today).issued))
+    }
 }
 
 /// A card that was made; it can be put into a reader any number of times.
@@ -77,8 +91,7 @@ impl Issuer {
             not_before: issued_at,
             not_after: dates.end.map_or(by_rule.not_after, end_of_day),
         };
-        let serial = Serial::of_person(holder.index, profile.renewals())?;
-        let generation = Generation::issuing_at(issued_at);
+        let (serial, generation) = (order.serial()?, order.generation());
         let chip = CardKey::from_seed(self.seed, "chip", serial.number().into())?;
         let contents = Contents {
             issuer: self,

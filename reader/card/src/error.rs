@@ -59,6 +59,12 @@ pub enum CardError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// pcscd or vpcd are not installed.
+    #[error("pcscd or its virtual reader is not installed: apt-get install pcscd vsmartcard-vpcd")]
+    NoVirtualReader,
+    /// More cards in a folder than [`crate::CARDS_MAX`].
+    #[error("more than {} cards in one folder: spread them over several", crate::CARDS_MAX)]
+    TooManyCards,
 }
 
 impl CardError {
@@ -76,6 +82,35 @@ impl CardError {
             Self::CardFile { .. } => "SHK-CAR-008",
             Self::Picture(_) => "SHK-CAR-009",
             Self::Reader { .. } => "SHK-CAR-010",
+            Self::NoVirtualReader => "SHK-CAR-011",
+            Self::TooManyCards => "SHK-CAR-012",
+        }
+    }
+
+    /// The same in Japanese: what happened and what to do.
+    #[must_use]
+    pub const fn ja(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "RSA鍵を作成または使用できません。別のシードを指定してください。",
+            Self::TooLongToSign { .. } => "署名対象が長すぎます。245バイト以内にしてください。",
+            Self::Certificate(_) => "証明書を作成できません。内容を確認してください。",
+            Self::Time { .. } => "証明書に記載できない日時です。2200年より前を指定してください。",
+            Self::Serial(_) => "シリアル番号が範囲外です。1から2147483647までを指定してください。",
+            Self::File { .. } => "ファイルを読み書きできません。パスと権限を確認してください。",
+            Self::MemoryFile(_) => {
+                "カードの記憶ファイルが壊れています。削除すると新しいカードと同じ状態になります。"
+            }
+            Self::CardFile { .. } => "カードファイルの内容に誤りがあります。再発行してください。",
+            Self::Picture(_) => "券面の画像を作成できません。氏名と住所を確認してください。",
+            Self::TooManyCards => {
+                "フォルダ内のカードが多すぎます。複数のフォルダに分けてください。"
+            }
+            Self::Reader { .. } => {
+                "仮想リーダーに接続できません。pcscdとvpcdが起動しているか確認してください。"
+            }
+            Self::NoVirtualReader => {
+                "pcscdまたはvpcdがありません。apt-get install pcscd vsmartcard-vpcd を実行してください。"
+            }
         }
     }
 

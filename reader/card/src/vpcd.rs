@@ -8,7 +8,6 @@ use crate::software::{Answer, SoftwareCard};
 use crate::{CardError, StatusWord};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::os::linux::net::TcpStreamExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -234,16 +233,27 @@ impl Slot {
 fn read_frame(stream: &mut TcpStream, frame: &mut Vec<u8>) -> io::Result<bool> {
     // vpcd writes length and content apart and waits for the first to be acknowledged: without
     // this, which holds for one acknowledgement, each command takes 44 ms (card §4.3).
-    stream.set_quickack(true)?;
+    acknowledge_at_once(stream)?;
     let mut length = [0; 2];
     if stream.read(length.get_mut(..1).unwrap_or_default())? == 0 {
         return Ok(false);
     }
     stream.read_exact(length.get_mut(1..).unwrap_or_default())?;
-    stream.set_quickack(true)?;
+    acknowledge_at_once(stream)?;
     frame.resize(usize::from(u16::from_be_bytes(length)), 0);
     stream.read_exact(frame)?;
     Ok(true)
+}
+
+#[cfg(target_os = "linux")]
+fn acknowledge_at_once(stream: &TcpStream) -> io::Result<()> {
+    std::os::linux::net::TcpStreamExt::set_quickack(stream, true)
+}
+
+/// Other systems have no such setting; there the card is slower.
+#[cfg(not(target_os = "linux"))]
+fn acknowledge_at_once(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 fn write_frame(stream: &mut TcpStream, mut content: Vec<u8>) -> io::Result<()> {

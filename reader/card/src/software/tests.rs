@@ -22,7 +22,7 @@ const VERIFY_PIN: &str = "002000980431323334";
 const WRONG_PIN: &str = "002000980439393939";
 const QUERY_PIN: &str = "00200098";
 
-static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(1).unwrap());
+pub(crate) static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(1).unwrap());
 pub(crate) static ADULT: LazyLock<IssuedCard> = LazyLock::new(|| issued(Profile::Adult));
 
 pub(crate) fn order(profile: Profile) -> CardOrder {
