@@ -26,6 +26,8 @@ pub struct Config {
     pub store: Store,
     /// Accounts of the OQS JSON interface.
     pub accounts: Accounts,
+    /// My Number cards; without this section they are refused.
+    pub card: Option<Card>,
     /// Insurers' files.
     #[serde(default)]
     pub intake: Intake,
@@ -123,6 +125,40 @@ pub struct Accounts {
     pub file: PathBuf,
     /// The key that signs tokens; made at the first start.
     pub token_key: PathBuf,
+}
+
+/// My Number cards.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The authorities that issue cards: a file in PEM or DER, or a folder of such files. Read again
+    /// on SIGHUP and when it changes.
+    pub trust: PathBuf,
+    /// Their revocation lists, the same way. Without it no card is ever refused as revoked.
+    pub crl: Option<PathBuf>,
+    /// How long a revocation list is used after its next-update time; 0 to 168 h. Afterwards its
+    /// authority's cards are refused. A day tolerates yesterday's list.
+    #[serde(default = "Card::default_crl_grace_hours")]
+    pub crl_grace_hours: u32,
+    /// Policies of certificates for user authentication, of which one must be in a card's; 1 to 16
+    /// object identifiers. The defaults are the production's and the test environment's.
+    #[serde(default = "Card::default_policies")]
+    pub policies: Vec<String>,
+    /// How often the files are looked at for changes; 1 to 86,400 s.
+    #[serde(default = "Card::default_reload_seconds")]
+    pub reload_seconds: u64,
+}
+
+impl Card {
+    const fn default_crl_grace_hours() -> u32 {
+        24
+    }
+    fn default_policies() -> Vec<String> {
+        ["1.2.392.200149.8.5.1.3.30", "1.2.392.200149.8.5.1.0.30"].map(str::to_owned).to_vec()
+    }
+    const fn default_reload_seconds() -> u64 {
+        60
+    }
 }
 
 /// Insurers' files.
@@ -289,10 +325,20 @@ impl Config {
         if let Some(crl) = &self.tls.crl {
             exists("tls.crl", crl, "make one with `shikaku ca renew-crl`")?;
         }
+        if let Some(card) = &self.card {
+            exists("card.trust", &card.trust, "put the card authorities' certificates there")?;
+            if let Some(crl) = &card.crl {
+                exists("card.crl", crl, "put the card authorities' revocation lists there")?;
+            }
+        }
         exists("accounts.file", &self.accounts.file, "make one with `shikaku account add`")
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
+        let (card_trust, card_crl) = match &mut self.card {
+            Some(card) => (Some(&mut card.trust), card.crl.as_mut()),
+            None => (None, None),
+        };
         let paths = [
             Some(&mut self.tls.certificate),
             Some(&mut self.tls.key),
@@ -301,6 +347,8 @@ impl Config {
             Some(&mut self.store.path),
             Some(&mut self.accounts.file),
             Some(&mut self.accounts.token_key),
+            card_trust,
+            card_crl,
         ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
@@ -330,6 +378,11 @@ impl Config {
         within("server.drain_delay_ms", server.drain_delay_ms, 0..=60_000)?;
         within("server.drain_seconds", server.drain_seconds, 1..=600)?;
         within("tls.crl_grace_hours", self.tls.crl_grace_hours, 0..=168)?;
+        if let Some(card) = &self.card {
+            within("card.crl_grace_hours", card.crl_grace_hours, 0..=168)?;
+            within("card.reload_seconds", card.reload_seconds, 1..=86_400)?;
+            within("card.policies", card.policies.len(), 1..=16)?;
+        }
         within("store.shards", self.store.shards, 1..=64)?;
         within("store.cache_mib", self.store.cache_mib, 8..=1_048_576)?;
         within("intake.upload_mib_max", self.intake.upload_mib_max, 1..=1_048_576)?;

@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 /// What the file is to the insurer's members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,8 +181,9 @@ pub struct LoadSummary {
 
 /// The places a load works with.
 pub struct Desk<'a> {
-    /// The log's writer.
-    pub writer: &'a mut Writer<LocalLog>,
+    /// The log's writer, taken for each batch: its lock is fair, so that a card at a counter waits
+    /// for one batch and not for a whole file.
+    pub writer: &'a Mutex<Writer<LocalLog>>,
     /// The shards.
     pub shards: &'a dyn ApplyChanges,
     /// Reads what is there.
@@ -301,7 +303,7 @@ impl Load {
             changes: std::mem::take(&mut self.pending),
             progress: Some((self.id, self.progress)),
         };
-        let summary = desk.writer.submit(&batch, desk.shards)?;
+        let summary = desk.writer.blocking_lock().submit(&batch, desk.shards)?;
         self.progress = self.progress.with(&summary);
         Ok(())
     }
@@ -318,7 +320,7 @@ impl Load {
         for (part, insurers) in self.insurers.chunks(BATCH_CHANGES_MAX).enumerate() {
             summary.insurers += insurers.len() as u64;
             let operation = operation(&self.id, "insurers", part as u64);
-            desk.writer.put_insurers(operation, insurers, desk.shards)?;
+            desk.writer.blocking_lock().put_insurers(operation, insurers, desk.shards)?;
         }
         if !self.before.complete {
             if !self.pending.is_empty() {
@@ -358,7 +360,7 @@ impl Load {
                 changes: part.to_vec(),
                 progress: None,
             };
-            desk.writer.submit(&batch, desk.shards)?;
+            desk.writer.blocking_lock().submit(&batch, desk.shards)?;
         }
         Ok(Removal::Done { removed })
     }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod actors;
 mod bulk;
 pub mod ca;
+pub mod card;
 pub mod clock;
 pub mod config;
 pub mod http;

@@ -15,6 +15,7 @@ use std::io::{self, BufReader, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -117,7 +118,8 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         };
         with_code(&error) + advice
     })?;
-    let (mut writer, writers, reader) = store.into_parts();
+    let (writer, writers, reader) = store.into_parts();
+    let mut writer = Mutex::new(writer);
     let shards = InPlace::new(writers);
     let stop = AtomicBool::new(false);
     let mut files = args.files.clone();
@@ -130,7 +132,7 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
             if is_list { files.push(path) } else { members.push(path) }
         }
     }
-    let mut desk = Desk { writer: &mut writer, shards: &shards, reader: &reader, stop: &stop };
+    let mut desk = Desk { writer: &writer, shards: &shards, reader: &reader, stop: &stop };
     for path in &files {
         let started = Instant::now();
         let id = digest(path, mode)?;
@@ -157,7 +159,7 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         return Ok(());
     }
     let store = &config.store.path;
-    let mut desk = bulk::Desk { store, writer: &mut writer, shards: &shards, reader: &reader };
+    let mut desk = bulk::Desk { store, writer: writer.get_mut(), shards: &shards, reader: &reader };
     load_in_bulk(&members, &mut desk)
 }
 

@@ -79,6 +79,8 @@ pub enum Interface {
     OqsXml,
     /// `/v1/eligibility`.
     V1,
+    /// `/v1/card/…`.
+    Card,
     /// `/v1/members`.
     Members,
     /// Anything else.
@@ -87,8 +89,15 @@ pub enum Interface {
 
 impl Interface {
     /// Every interface.
-    pub const ALL: [Self; 6] =
-        [Self::OqsJson, Self::OqsAuth, Self::OqsXml, Self::V1, Self::Members, Self::Other];
+    pub const ALL: [Self; 7] = [
+        Self::OqsJson,
+        Self::OqsAuth,
+        Self::OqsXml,
+        Self::V1,
+        Self::Card,
+        Self::Members,
+        Self::Other,
+    ];
 
     /// The label value.
     #[must_use]
@@ -98,6 +107,7 @@ impl Interface {
             Self::OqsAuth => "oqs_auth",
             Self::OqsXml => "oqs_xml",
             Self::V1 => "v1",
+            Self::Card => "card",
             Self::Members => "members",
             Self::Other => "other",
         }

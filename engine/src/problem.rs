@@ -4,6 +4,7 @@
 //! code, an HTTP status, advice on retrying, and a sentence for staff in Japanese and English.
 //! Codes are never reused.
 
+use crate::card::CardError;
 use crate::intake::IntakeError;
 use shikaku_store::StoreError;
 use shikaku_wire::oqs::Malformed;
@@ -55,6 +56,9 @@ pub enum EngineError {
     /// The log-in was refused.
     #[error(transparent)]
     LogIn(crate::account::AccountError),
+    /// A card, its session or its registration was refused.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// Fields of a `/v1` request are wrong; each is listed in the problem.
     #[error("{} fields of the request are wrong", .0.len())]
     Fields(Vec<FieldProblem>),
@@ -207,6 +211,12 @@ impl EngineError {
             Self::LogIn(error) => {
                 Row { code: error.code(), status: 401, retry: AfterCorrection, ja: error.ja() }
             }
+            Self::Card(error) => Row {
+                code: error.code(),
+                status: error.status(),
+                retry: error.retry(),
+                ja: error.ja().to_owned(),
+            },
             Self::Fields(_) => {
                 row("SHK-ENG-014", 422, AfterCorrection, "指定された項目に誤りがあります。")
             }

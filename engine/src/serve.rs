@@ -7,7 +7,9 @@
 use crate::account::{Accounts, TokenKey};
 use crate::actors::eligibility::{Admission, EligibilityHandle};
 use crate::actors::intake::IntakeHandle;
+use crate::actors::recorder::RecorderHandle;
 use crate::actors::shard::ShardHandles;
+use crate::card::{CardTrust, Cards, Purpose, TrustFiles};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::health::{self, Health, PartCheck, Phase};
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 /// Why the engine did not start, or did not stop cleanly.
 #[derive(Debug, Error)]
@@ -37,6 +39,9 @@ pub enum ServeError {
     /// Certificates.
     #[error("{code}: {0}", code = .0.code())]
     Tls(#[from] crate::tls::TlsError),
+    /// Authorities and revocation lists of cards.
+    #[error("{code}: {0}", code = .0.code())]
+    CardTrust(#[from] crate::card::TrustError),
     /// Accounts and the token key.
     #[error("{code}: {0}", code = .0.code())]
     Account(#[from] crate::account::AccountError),
@@ -99,7 +104,7 @@ async fn run(
 
     health.enter(Phase::Serving);
     announce(address, admin);
-    wait_for_stop(&parts, &tls).await?;
+    wait_for_stop(config, &parts, &tls).await?;
     stop(config, health, &parts, &handle).await;
     Ok(())
 }
@@ -132,6 +137,10 @@ impl Parts {
         let token_key = TokenKey::load_or_create(&config.accounts.token_key)?;
         let (writer, writers, reader) = store.into_parts();
         let shards = Arc::new(ShardHandles::start(writers, &metrics));
+        let writer = Arc::new(Mutex::new(writer));
+        let recorder =
+            RecorderHandle::start(Arc::clone(&writer), Arc::clone(&shards), Arc::clone(&metrics))?;
+        let cards = config.card.as_ref().map(cards).transpose()?;
         let intake = IntakeHandle::start(
             writer,
             Arc::clone(&shards),
@@ -149,6 +158,8 @@ impl Parts {
             body_within: Duration::from_millis(config.server.client_request_timeout_ms),
             log_ins: Semaphore::new(http::LOG_INS_MAX),
             intake,
+            cards,
+            recorder,
             uploads: http::Uploads::new(config)?,
         };
         let limit = i64::try_from(config.server.in_flight_max).unwrap_or(i64::MAX);
@@ -161,6 +172,7 @@ impl Parts {
     fn watch(&self, health: &Health, store: PathBuf) {
         let (reader, shards) = (self.reader.clone(), Arc::clone(&self.shards));
         let intake = self.shared.intake.clone();
+        let recorder = self.shared.recorder.clone();
         let writable: PartCheck = Box::new(move || {
             reader.stats().shards.iter().all(|shard| shard.background_errors == 0)
         });
@@ -168,6 +180,7 @@ impl Parts {
             ("store", writable),
             ("shards", Box::new(move || shards.alive())),
             ("intake", Box::new(move || intake.alive())),
+            ("recorder", Box::new(move || recorder.alive())),
         ];
         let (reader, shared) = (self.reader.clone(), Arc::clone(&self.shared));
         let refresh = move || {
@@ -204,6 +217,16 @@ pub fn store_options(config: &Config) -> StoreOptions {
         cache_bytes: config.store.cache_mib << 20,
         create: true,
     }
+}
+
+fn cards(config: &crate::config::Card) -> Result<Cards, crate::card::TrustError> {
+    let files = TrustFiles {
+        trust: config.trust.clone(),
+        crl: config.crl.clone(),
+        crl_grace_hours: config.crl_grace_hours,
+    };
+    let trust = CardTrust::new(files, &SystemClock)?;
+    Ok(Cards::new(trust, Purpose { policies: config.policies.clone() }))
 }
 
 fn tls_files(config: &Config) -> TlsFiles {
@@ -273,13 +296,47 @@ fn announce(address: SocketAddr, admin: SocketAddr) {
     }
 }
 
+/// Between looks at files of cards where cards are not configured: a day.
+const NEVER_SECONDS: u64 = 86_400;
+
+/// Reads the authorities and lists of cards again if a file has changed: a large list takes a
+/// second, so not on the thread that handles signals.
+async fn reload_changed_cards(parts: &Parts) {
+    let shared = Arc::clone(&parts.shared);
+    let looked = web::block(move || {
+        if let Some(cards) = shared.cards.as_ref().filter(|cards| cards.trust.has_changed()) {
+            reload_cards(cards);
+        }
+    });
+    if looked.await.is_err() {
+        tracing::error!("The look at the files of card authorities failed.");
+    }
+}
+
+fn reload_cards(cards: &Cards) {
+    match cards.trust.reload(&SystemClock) {
+        Ok(()) => tracing::info!("Read the authorities and revocations of cards again."),
+        Err(error) => {
+            let code = error.code();
+            tracing::error!(code, %error, "Kept the authorities and revocations of cards.")
+        }
+    }
+}
+
 /// Waits for SIGTERM or SIGINT; on SIGHUP reads certificates, revocations and accounts again.
-async fn wait_for_stop(parts: &Parts, tls: &TlsReloader) -> Result<(), ServeError> {
+async fn wait_for_stop(
+    config: &Config,
+    parts: &Parts,
+    tls: &TlsReloader,
+) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let seconds = config.card.as_ref().map_or(NEVER_SECONDS, |card| card.reload_seconds);
+    let mut look = tokio::time::interval(Duration::from_secs(seconds));
     loop {
         tokio::select! {
+            _ = look.tick() => reload_changed_cards(parts).await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => reload(parts, tls),
@@ -294,6 +351,9 @@ fn reload(parts: &Parts, tls: &TlsReloader) {
         Err(error) => {
             tracing::error!(%error, "Kept the certificates and revocations as they were.")
         }
+    }
+    if let Some(cards) = &parts.shared.cards {
+        reload_cards(cards);
     }
     match parts.shared.accounts.reload() {
         Ok(()) => tracing::info!("Read the accounts again."),

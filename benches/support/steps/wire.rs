@@ -54,7 +54,7 @@ fn v1(case: &Case, on: Day) -> Vec<u8> {
     let at = Timestamp::from_unix_seconds(AT_SECONDS);
     let disclosure = shown.as_ref();
     let mut out = Vec::with_capacity(ANSWER_BYTES);
-    EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut out);
+    EligibilityAnswer { at, on, outcome, disclosure, insurer, with_card: None }.write(&mut out);
     out
 }
 
@@ -67,6 +67,7 @@ fn oqs(case: &Case, on: Day, write: impl Fn(&SingleAnswer<'_>, &mut Vec<u8>)) ->
         disclosure: shown.as_ref(),
         insurer: Some(&case.insurer),
         limit_consent: case.query.limit_consent,
+        with_card: None,
         search_info: Some(&case.request.search_info),
     });
     let at = Timestamp::from_unix_seconds(AT_SECONDS);

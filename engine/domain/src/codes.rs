@@ -240,6 +240,27 @@ code_table! {
 }
 
 code_table! {
+    /// 同意区分 of what is shared at the reader (…ConsFlg). Values 2 and 3 belong to visits and
+    /// emergencies.
+    ConsentFlag, "OQSCD016", {
+        /// なし
+        "0" => NotGiven,
+        /// あり
+        "1" => Given,
+    }
+}
+
+code_table! {
+    /// 処方箋発行形態: what the patient chose.
+    PrescriptionIssueSelect, "OQSCD017", {
+        /// 電子
+        "1" => Electronic,
+        /// 紙
+        "2" => Paper,
+    }
+}
+
+code_table! {
     /// 医療券・調剤券別
     TicketType, "OQSCD018", {
         /// 医療券
@@ -330,6 +351,8 @@ mod tests {
             LimitApplicationCertificateClassificationFlag,
             SpecificDiseasesCategory,
             PreschoolClassification,
+            ConsentFlag,
+            PrescriptionIssueSelect,
             TicketType,
             MedicalTreatmentType,
             SingleOrCombinedUse,

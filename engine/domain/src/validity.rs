@@ -1,9 +1,10 @@
 //! The decision: is this card valid on this day, and what may the facility see of it?
 
 use crate::{
-    CardText, Day, ElderlyRecipientCertificate, Folded, InsuredBranchNumber, Insurer,
-    InsurerNumber, LimitApplicationCertificate, LimitApplicationCertificateRelatedConsFlg,
-    MedicalInstitutionCode, MedicalTicket, QualificationValidity, Registration, Scheme,
+    CardText, ConsentChoice, Day, ElderlyRecipientCertificate, Folded, InformationType,
+    InsuredBranchNumber, Insurer, InsurerNumber, LimitApplicationCertificate,
+    LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode, MedicalTicket,
+    QualificationValidity, Registration, Scheme, SpecificDiseasesCertificate,
 };
 
 /// A question with insurance-card data (被保険者証情報による照会, §1.5 QualificationConfirmSearchInfo).
@@ -129,17 +130,62 @@ pub fn decide<'r, 'a>(
     };
 
     if asked.period.covers(on) {
-        let needs_ticket = query.insurer.scheme() == Scheme::MedicalAid;
-        return if needs_ticket && !asked.medical_tickets.iter().any(|t| t.valid.covers(on)) {
-            Outcome::ValidUnregistered(asked)
-        } else {
-            Outcome::Valid(asked)
-        };
+        return covered(asked, on);
     }
     if asked.elsewhere.iter().any(|period| period.covers(on)) {
         return Outcome::InvalidNewerExists;
     }
     Outcome::Invalid(asked)
+}
+
+/// Covered on the day; 医療扶助 needs a ticket for the day beside.
+fn covered<'r, 'a>(registration: &'r Registration<'a>, on: Day) -> Outcome<'r, 'a> {
+    let needs_ticket = registration.card.insurer.scheme() == Scheme::MedicalAid;
+    if needs_ticket && !registration.medical_tickets.iter().any(|t| t.valid.covers(on)) {
+        Outcome::ValidUnregistered(registration)
+    } else {
+        Outcome::Valid(registration)
+    }
+}
+
+/// What a person is entitled to: the answer to a question with a My Number card.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entitlement<'r, 'a> {
+    /// The answer's validity is this one's: the medical insurance if there is any.
+    pub main: Outcome<'r, 'a>,
+    /// 医療扶助 beside a medical insurance (§1.5, several results).
+    pub medical_aid: Option<Outcome<'r, 'a>>,
+}
+
+/// Answers a question with a My Number card as of a day, of all registrations of its holder:
+///
+/// 1. covered by one medical insurance on the day (1), and 医療扶助 beside it if covered (1, 6);
+/// 2. covered by several medical insurances, since a loss was not registered yet: 5 (§3.7);
+/// 3. covered by 医療扶助 only (1, 6);
+/// 4. covered by none: the one lost last, or the first that is to begin (2);
+/// 5. never registered (4).
+///
+/// A card shows where its holder is insured now, so 3 does not exist here.
+#[must_use]
+pub fn decide_holder<'r, 'a>(
+    registrations: &'r [Registration<'a>],
+    on: Day,
+) -> Entitlement<'r, 'a> {
+    let is_aid = |one: &&Registration<'_>| one.card.insurer.scheme() == Scheme::MedicalAid;
+    let covering = || registrations.iter().filter(|one| one.period.covers(on));
+    let mut insurances = covering().filter(|one| !is_aid(one));
+    let aid = covering().filter(is_aid).max_by_key(|one| one.period.start());
+    let aid = aid.map(|registration| covered(registration, on));
+    let main = match (insurances.next(), insurances.next()) {
+        (Some(only), None) => return Entitlement { main: covered(only, on), medical_aid: aid },
+        (Some(_), Some(_)) => Outcome::Ambiguous,
+        (None, _) => aid.unwrap_or_else(|| {
+            let first = || registrations.iter().min_by_key(|one| one.period.start());
+            let lost = latest_until(registrations.iter(), on).or_else(first);
+            lost.map_or(Outcome::NotFound, Outcome::Invalid)
+        }),
+    };
+    Entitlement { main, medical_aid: None }
 }
 
 /// 5 exists for medical insurance only (OQSCD006); for 医療扶助 naming any of several people would
@@ -198,6 +244,8 @@ pub struct Disclosure<'r, 'a> {
     pub elderly_recipient: Option<&'r ElderlyRecipientCertificate>,
     /// The 限度額適用認定証 valid on the day, only if the patient agreed.
     pub limit_application: Option<&'r LimitApplicationCertificate>,
+    /// The 特定疾病療養受療証 valid on the day, only if the patient agreed at the reader.
+    pub specific_diseases: Vec<&'r SpecificDiseasesCertificate>,
     /// The tickets valid on the day, each with whether it names the asking facility.
     pub medical_tickets: Vec<(&'r MedicalTicket<'a>, bool)>,
 }
@@ -214,6 +262,25 @@ pub fn disclose<'r, 'a>(
     facility: MedicalInstitutionCode,
     on: Day,
 ) -> Option<Disclosure<'r, 'a>> {
+    let mut consents = ConsentChoice::default();
+    match query.limit_consent {
+        LimitApplicationCertificateRelatedConsFlg::Given => {
+            consents.give(InformationType::LimitApplicationCertificate);
+        }
+        LimitApplicationCertificateRelatedConsFlg::NotGiven => {}
+    }
+    disclose_by_consent(outcome, &consents, facility, on)
+}
+
+/// As [`disclose`], for a question with a My Number card: the patient has answered for each kind of
+/// information at the reader.
+#[must_use]
+pub fn disclose_by_consent<'r, 'a>(
+    outcome: &Outcome<'r, 'a>,
+    consents: &ConsentChoice,
+    facility: MedicalInstitutionCode,
+    on: Day,
+) -> Option<Disclosure<'r, 'a>> {
     let (registration, is_valid) = match *outcome {
         Outcome::Valid(registration) | Outcome::ValidUnregistered(registration) => {
             (registration, true)
@@ -224,18 +291,19 @@ pub fn disclose<'r, 'a>(
         | Outcome::UnknownInsurer
         | Outcome::Ambiguous => return None,
     };
-    let shows_limit = match query.limit_consent {
-        LimitApplicationCertificateRelatedConsFlg::Given => is_valid,
-        LimitApplicationCertificateRelatedConsFlg::NotGiven => false,
-    };
+    let shows_limit = is_valid && consents.includes(InformationType::LimitApplicationCertificate);
+    let shows_diseases = is_valid && consents.includes(InformationType::SpecificDiseases);
     let limit = || registration.limit_application.iter().find(|c| c.valid.covers(on));
     let elderly = || registration.elderly_recipient.iter().find(|c| c.valid.covers(on));
+    let diseases = registration.specific_diseases.iter();
+    let diseases = diseases.filter(|c| shows_diseases && c.valid.covers(on));
     let tickets = registration.medical_tickets.iter().filter(|t| is_valid && t.valid.covers(on));
     Some(Disclosure {
         registration,
         is_preschool: is_valid && is_preschool(registration.card.birthdate, on),
         elderly_recipient: if is_valid { elderly() } else { None },
         limit_application: if shows_limit { limit() } else { None },
+        specific_diseases: diseases.collect(),
         medical_tickets: tickets.map(|t| (t, t.institution == facility)).collect(),
     })
 }

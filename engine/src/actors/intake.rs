@@ -12,21 +12,21 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 /// What the actor owns and shares with its handle.
 struct State {
-    writer: Mutex<Writer<LocalLog>>,
+    writer: Arc<Mutex<Writer<LocalLog>>>,
     shards: Arc<ShardHandles>,
     reader: Reader,
     metrics: Arc<Metrics>,
     stop: AtomicBool,
 }
 
-/// The actor. The mutex around the writer is never contended: it lets the actor be rebuilt.
+/// The actor. It shares the writer with the recorder of card events; see [`crate::intake::Desk`].
 pub struct Intake {
     state: Arc<State>,
 }
@@ -95,9 +95,8 @@ impl State {
         let source = BufReader::new(File::open(file.upload.path()).map_err(EngineError::Upload)?);
         let rejects = File::create(&file.rejects).map_err(IntakeError::Rejects)?;
         let rejects = RejectWriter::new(BufWriter::new(rejects)).map_err(IntakeError::Rejects)?;
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut desk = Desk {
-            writer: &mut writer,
+            writer: &self.writer,
             shards: self.shards.as_ref(),
             reader: &self.reader,
             stop: &self.stop,
@@ -138,13 +137,12 @@ impl IntakeHandle {
     /// Starts the intake. At most `limit` files wait or are loaded at a time.
     #[must_use]
     pub fn start(
-        writer: Writer<LocalLog>,
+        writer: Arc<Mutex<Writer<LocalLog>>>,
         shards: Arc<ShardHandles>,
         reader: Reader,
         metrics: Arc<Metrics>,
         limit: usize,
     ) -> Self {
-        let writer = Mutex::new(writer);
         let state =
             Arc::new(State { writer, shards, reader, metrics, stop: AtomicBool::new(false) });
         let owned = Arc::clone(&state);

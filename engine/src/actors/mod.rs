@@ -4,11 +4,13 @@
 //! | actor | how many | runs on | owns |
 //! |---|---|---|---|
 //! | shard | one per shard | its own thread | the only writer of the shard |
-//! | intake | one | its own thread | the change log's writer |
+//! | intake | one | its own thread | the loading of files; shares the change log's writer with |
+//! | recorder | one | its own thread | the events of cards |
 //!
 //! Questions have a handle and no actor: [`eligibility`] answers them in place, since a mailbox costs
 //! as much as the answer and a hop to another thread more (measured; see ARCHITECTURE.md).
 
 pub mod eligibility;
 pub mod intake;
+pub mod recorder;
 pub mod shard;

@@ -1,6 +1,6 @@
 //! The description of `/v1` as OpenAPI 3.1, and a page to read and try it, served from the binary.
 
-use super::{eligibility, members};
+use super::{card, eligibility, members};
 use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
@@ -15,9 +15,20 @@ use utoipa_swagger_ui::SwaggerUi;
             English. All data in a demonstration are synthetic.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    paths(eligibility::lookup, members::upload, members::rejects),
+    paths(
+        eligibility::lookup,
+        card::challenge,
+        card::session,
+        card::registration,
+        card::card_eligibility,
+        card::consents,
+        card::withdrawal,
+        members::upload,
+        members::rejects
+    ),
     tags(
         (name = "facilities", description = "医療機関・薬局"),
+        (name = "cards", description = "マイナンバーカード at the counter"),
         (name = "insurers", description = "保険者"),
     )
 )]

@@ -43,7 +43,8 @@ impl Question for Lookup {
             let disclosure = disclose(&outcome, query, *facility, on);
             let disclosure = disclosure.as_ref();
             let mut body = Vec::with_capacity(ANSWER_BYTES);
-            EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut body);
+            EligibilityAnswer { at, on, outcome, disclosure, insurer, with_card: None }
+                .write(&mut body);
             (body, outcome.validity())
         })?;
         Ok(answer)

@@ -1,6 +1,7 @@
 //! The HTTP face of the engine. Handlers translate and nothing else: who asks comes from the
 //! client certificate, what is asked from `shikaku_wire`, the answer from the eligibility actor.
 
+mod card;
 mod docs;
 mod eligibility;
 pub mod health;
@@ -17,6 +18,8 @@ pub use peer::remember_peer;
 use crate::account::{Accounts, TokenKey};
 use crate::actors::eligibility::EligibilityHandle;
 use crate::actors::intake::IntakeHandle;
+use crate::actors::recorder::RecorderHandle;
+use crate::card::Cards;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::tls::TlsReloader;
@@ -56,6 +59,10 @@ pub struct Shared {
     pub log_ins: Semaphore,
     /// Loads insurers' files.
     pub intake: IntakeHandle,
+    /// Challenges and sessions of cards; `None` where cards are not configured.
+    pub cards: Option<Cards>,
+    /// Makes events of cards durable.
+    pub recorder: RecorderHandle,
     /// Where uploads and rejects lie.
     pub uploads: Uploads,
 }
@@ -74,6 +81,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LOOKUP_BYTES_MAX));
     // Addresses are tried in this order, so those of lookups come first.
     eligibility::routes(config);
+    card::routes(config);
     oqs::routes(config);
     members::routes(config);
     docs::routes(config);

@@ -95,6 +95,7 @@ impl Question for Lookup {
                 disclosure: disclosure.as_ref(),
                 insurer: insurer.as_deref(),
                 limit_consent: query.limit_consent,
+                with_card: None,
                 search_info: Some(&request.search_info),
             });
             let answer = SingleAnswer::to_request(request, *at, result);

@@ -1,6 +1,7 @@
 //! What the log holds: changes as whole values, so that applying one twice does no harm.
 
 use crate::bulk::TableFile;
+use crate::cards::record::{HOLDER_BYTES, HolderKey};
 use crate::codec::{self, Damage};
 use crate::keys::{CardKey, shard_of};
 use crate::progress::{FileId, FileProgress};
@@ -84,14 +85,37 @@ pub(crate) enum Table {
     Town,
     /// Not a table of its own: names a file with rows of another one.
     File,
+    Certificate,
+    Consent,
+    Event,
+    Holder,
 }
 
 impl Table {
-    const ALL: [Self; 6] =
-        [Self::Entry, Self::Person, Self::Insurer, Self::Progress, Self::Town, Self::File];
+    const ALL: [Self; 10] = [
+        Self::Entry,
+        Self::Person,
+        Self::Insurer,
+        Self::Progress,
+        Self::Town,
+        Self::File,
+        Self::Certificate,
+        Self::Consent,
+        Self::Event,
+        Self::Holder,
+    ];
     /// Those that shards keep.
-    pub(crate) const STORED: [Self; 5] =
-        [Self::Entry, Self::Person, Self::Insurer, Self::Progress, Self::Town];
+    pub(crate) const STORED: [Self; 9] = [
+        Self::Entry,
+        Self::Person,
+        Self::Insurer,
+        Self::Progress,
+        Self::Town,
+        Self::Certificate,
+        Self::Consent,
+        Self::Event,
+        Self::Holder,
+    ];
 
     /// The table's name on disk and in messages.
     pub(crate) const fn name(self) -> &'static str {
@@ -102,6 +126,10 @@ impl Table {
             Self::Progress => "progress",
             Self::Town => "town",
             Self::File => "file",
+            Self::Certificate => "certificate",
+            Self::Consent => "consent",
+            Self::Event => "event",
+            Self::Holder => "holder",
         }
     }
 
@@ -113,6 +141,10 @@ impl Table {
             Self::Progress => 4,
             Self::Town => 5,
             Self::File => 6,
+            Self::Certificate => 7,
+            Self::Consent => 8,
+            Self::Event => 9,
+            Self::Holder => 10,
         }
     }
 
@@ -156,6 +188,11 @@ impl Change {
         }
     }
 
+    /// Finds a person by birth date, sex and name; see [`crate::cards`].
+    pub(crate) fn holder(key: HolderKey) -> Self {
+        Self { table: Table::Holder, key: Box::new(key), value: Some(Vec::new()) }
+    }
+
     /// `code` is the key and `value` the record of a new town.
     pub(crate) fn town((code, value): ([u8; 4], Vec<u8>)) -> Self {
         Self { table: Table::Town, key: Box::new(code), value: Some(value) }
@@ -183,10 +220,16 @@ impl fmt::Debug for Change {
     }
 }
 
-/// The shard that holds a key: entries and persons are spread, the small tables are in shard 0.
+/// Bytes at the beginning of a key of a table that name the person.
+const PERSON_BYTES: usize = 8;
+
+/// The shard that holds a key: entries, persons and certificates are spread, what belongs to a
+/// person is where the person is, the small tables are in shard 0.
 pub(crate) fn shard_of_key(table: Table, key: &[u8], shards: usize) -> usize {
     match table {
-        Table::Entry | Table::Person => shard_of(key, shards),
+        Table::Entry | Table::Person | Table::Certificate => shard_of(key, shards),
+        Table::Consent | Table::Event => shard_of(key.get(..PERSON_BYTES).unwrap_or(key), shards),
+        Table::Holder => shard_of(key.get(..HOLDER_BYTES).unwrap_or(key), shards),
         Table::Insurer | Table::Progress | Table::Town => 0,
         // The log names the shard; one that the store does not have is no shard's.
         Table::File => key.first_chunk().map_or(shards, |shard| u16::from_be_bytes(*shard).into()),

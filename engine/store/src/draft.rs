@@ -9,6 +9,7 @@
 //! **Taking back.** A `Withdraw` must name the card as it is registered, branch included. A
 //! mismatch is counted as not found rather than guessed at.
 
+use crate::cards::record::{HolderKey, holder_keys};
 use crate::change::{Change, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
@@ -23,8 +24,8 @@ use shikaku_domain::{
     Day, InsuredBranchNumber, MemberChange, Period, PersonId, elsewhere, gaps, overlaps,
 };
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 /// A change with everything computed that needs no other change.
 pub(crate) struct Prepared {
@@ -35,7 +36,7 @@ pub(crate) struct Prepared {
 }
 
 enum Action {
-    Put { period: Period, body: Vec<u8> },
+    Put { period: Period, body: Vec<u8>, found_by: Vec<HolderKey> },
     Withdraw { qualified: Day },
 }
 
@@ -49,6 +50,7 @@ impl Prepared {
                 action: Action::Put {
                     period: registration.period,
                     body: encode_body(registration, towns),
+                    found_by: holder_keys(registration),
                 },
             },
             MemberChange::Withdraw { person, card, qualified } => Self {
@@ -125,6 +127,8 @@ pub(crate) struct Draft<'r> {
     reader: &'r Reader,
     persons: HashMap<PersonId, PersonDraft>,
     entries: HashMap<CardKey, EntryDraft>,
+    /// Keys of the table `holder` of everyone who was added or changed.
+    found_by: BTreeSet<HolderKey>,
 }
 
 /// What a batch comes to.
@@ -144,6 +148,7 @@ impl<'r> Draft<'r> {
             reader,
             persons: HashMap::with_capacity(changes),
             entries: HashMap::with_capacity(changes),
+            found_by: BTreeSet::new(),
         }
     }
 
@@ -155,9 +160,13 @@ impl<'r> Draft<'r> {
         self.entries.entry(prepared.card).or_insert(entry);
         let Prepared { person, card, branch, action } = prepared;
         match action {
-            Action::Put { period, body } => {
+            Action::Put { period, body, found_by } => {
                 let membership = Membership { card, branch, period };
-                self.put(person, membership, body, index)
+                let effect = self.put(person, membership, body, index)?;
+                if effect != Effect::Unchanged {
+                    self.found_by.extend(found_by);
+                }
+                Ok(effect)
             }
             Action::Withdraw { qualified } => self.withdraw(person, &card, branch, qualified),
         }
@@ -255,6 +264,7 @@ impl<'r> Draft<'r> {
             let value = (!memberships.is_empty()).then(|| encode_person(memberships));
             changes.push(Change::person(*person, value));
         }
+        changes.extend(self.found_by.into_iter().map(Change::holder));
         changes.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
         Ok(finished)
     }

@@ -17,6 +17,7 @@
 //! Everything blocks; nothing is async. RocksDB is linked only here.
 
 mod bulk;
+mod cards;
 mod change;
 mod closing;
 mod codec;
@@ -45,6 +46,7 @@ mod writer;
 pub use bulk::{
     BUFFER_BYTES, BulkCursor, BulkLoad, BulkProgress, BulkSummary, Collected, Collector,
 };
+pub use cards::{CardAction, CardBinding, CardEvent};
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};
 pub use closing::Closing;
 pub use error::StoreError;

@@ -37,7 +37,14 @@ impl Masters {
         match change.table {
             Table::Insurer => decode_insurer(&change.key, value()?).map(drop),
             Table::Town => crate::record::decode_town(value()?).map(drop),
-            Table::Entry | Table::Person | Table::Progress | Table::File => Ok(()),
+            Table::Entry
+            | Table::Person
+            | Table::Progress
+            | Table::Certificate
+            | Table::Consent
+            | Table::Event
+            | Table::Holder
+            | Table::File => Ok(()),
         }
     }
 
@@ -56,7 +63,14 @@ impl Masters {
                 Ok(())
             }
             Table::Town => self.towns.put_stored(key, value),
-            Table::Entry | Table::Person | Table::Progress | Table::File => Ok(()),
+            Table::Entry
+            | Table::Person
+            | Table::Progress
+            | Table::Certificate
+            | Table::Consent
+            | Table::Event
+            | Table::Holder
+            | Table::File => Ok(()),
         }
     }
 }

@@ -153,6 +153,10 @@ impl RocksShard {
             (Table::Insurer.name(), TableUse::PointReads),
             (Table::Progress.name(), TableUse::PointReads),
             (Table::Town.name(), TableUse::PointReads),
+            (Table::Certificate.name(), TableUse::PointReads),
+            (Table::Consent.name(), TableUse::PointReads),
+            (Table::Event.name(), TableUse::Log),
+            (Table::Holder.name(), TableUse::PointReads),
             (META, TableUse::PointReads),
         ];
         let db = open_db(path, &others, TableUse::PointReads, Some(shared))?;
@@ -191,9 +195,15 @@ impl RocksShard {
     fn table(&self, table: Table) -> Result<Option<&ColumnFamily>, StoreError> {
         match table {
             Table::Entry => Ok(None),
-            Table::Person | Table::Insurer | Table::Progress | Table::Town | Table::File => {
-                self.family(table.name()).map(Some)
-            }
+            Table::Person
+            | Table::Insurer
+            | Table::Progress
+            | Table::Town
+            | Table::Certificate
+            | Table::Consent
+            | Table::Event
+            | Table::Holder
+            | Table::File => self.family(table.name()).map(Some),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading everything in a store once, to know that it can be read.
 
 use crate::bulk::TableFile;
+use crate::cards::record as cards;
 use crate::change::{Change, Position, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
@@ -34,6 +35,12 @@ pub struct VerifyReport {
     pub memberships: u64,
     /// Insurers.
     pub insurers: u64,
+    /// Cards' certificates that are bound to persons.
+    pub certificates: u64,
+    /// Consents, withdrawn and expired ones too.
+    pub consents: u64,
+    /// What was done with cards.
+    pub card_events: u64,
     /// How many problems were found.
     pub problem_count: u64,
     /// The first [`PROBLEMS_LISTED_MAX`] problems.
@@ -158,6 +165,19 @@ fn verify_row(
             decode_town(value)?;
         }
         Table::File => return Err("no such table"),
+        Table::Certificate => {
+            cards::decode_binding(key, value)?;
+            report.certificates += 1;
+        }
+        Table::Consent => {
+            cards::decode_consent(key, value)?;
+            report.consents += 1;
+        }
+        Table::Event => {
+            cards::decode_event(key, value)?;
+            report.card_events += 1;
+        }
+        Table::Holder => cards::check_holder(key, value)?,
     }
     Ok(())
 }

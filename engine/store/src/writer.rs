@@ -79,7 +79,7 @@ impl BatchSummary {
 /// The only one who appends to the log.
 pub struct Writer<L> {
     log: L,
-    reader: Reader,
+    pub(crate) reader: Reader,
 }
 
 impl<L: ChangeLog> Writer<L> {
@@ -169,7 +169,7 @@ impl<L: ChangeLog> Writer<L> {
     ///
     /// A shard may be behind when applying failed after the log had the record, for instance
     /// because its disk was full. The rules must not work on its old state.
-    fn prepare(
+    pub(crate) fn prepare(
         &self,
         operation: &OperationId,
         shards: &dyn ApplyChanges,
@@ -198,7 +198,7 @@ impl<L: ChangeLog> Writer<L> {
         }
     }
 
-    fn commit(
+    pub(crate) fn commit(
         &mut self,
         operation: OperationId,
         changes: Vec<Change>,
@@ -217,7 +217,7 @@ impl<L: ChangeLog> Writer<L> {
     }
 }
 
-fn check_count(given: usize) -> Result<(), StoreError> {
+pub(crate) fn check_count(given: usize) -> Result<(), StoreError> {
     if given <= BATCH_CHANGES_MAX {
         return Ok(());
     }

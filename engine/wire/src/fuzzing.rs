@@ -6,7 +6,10 @@ use crate::oqs::{
     Answered, MessageResult, ParsedAnswer, SearchInfo, SingleAnswer, SingleRequest, parse_json,
     parse_xml, to_json, to_xml,
 };
-use crate::v1::parse_eligibility;
+use crate::v1::{
+    parse_card_eligibility, parse_challenge, parse_eligibility, parse_registration, parse_session,
+    parse_withdrawal,
+};
 use crate::xml::is_xml_char;
 use serde_json::json;
 use shikaku_domain::{CharacterCode, MemberChange, Outcome, Personal, Registration, Timestamp};
@@ -46,6 +49,20 @@ pub fn v1_json(data: &[u8]) {
     }
 }
 
+/// A request of `/v1/card/…`, of whichever kind: read, or refused with at least one problem.
+pub fn card_json(data: &[u8]) {
+    let refused = [
+        parse_challenge(data).err(),
+        parse_session(data).err(),
+        parse_registration(data).err(),
+        parse_card_eligibility(data).err(),
+        parse_withdrawal(data).err(),
+    ];
+    for problems in refused.into_iter().flatten() {
+        assert!(!problems.is_empty(), "a refusal without a reason");
+    }
+}
+
 /// An insurer's file: every line is a change or has a reason, and a registration that was read is
 /// the same after writing and reading again.
 pub fn member_csv(data: &[u8]) {
@@ -79,6 +96,7 @@ fn answers_agree(request: &SingleRequest) {
         disclosure: None,
         insurer: None,
         limit_consent: request.query.limit_consent,
+        with_card: None,
         search_info: Some(&request.search_info),
     });
     both_forms_agree(&SingleAnswer::to_request(

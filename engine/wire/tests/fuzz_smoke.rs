@@ -105,6 +105,11 @@ fn oqs_json() {
 }
 
 #[test]
+fn card_json() {
+    smoke("card_json", shikaku_wire::fuzzing::card_json);
+}
+
+#[test]
 fn v1_json() {
     smoke("v1_json", shikaku_wire::fuzzing::v1_json);
 }

@@ -71,6 +71,7 @@ fn check_lookup(
         disclosure: disclosure.as_ref(),
         insurer,
         limit_consent: request.query.limit_consent,
+        with_card: None,
         search_info: Some(&request.search_info),
     };
     let answer = SingleAnswer::to_request(&request, now(), MessageResult::Answered(answered));
@@ -285,6 +286,7 @@ fn a_name_that_shift_jis_lacks_is_counted_and_never_a_reference() {
         disclosure: disclosure.as_ref(),
         insurer: Some(&kyokai),
         limit_consent: request.query.limit_consent,
+        with_card: None,
         search_info: Some(&request.search_info),
     };
     let answer = SingleAnswer::to_request(&request, now(), MessageResult::Answered(answered));
@@ -309,7 +311,8 @@ fn check_v1(
     let disclosure = disclose(&outcome, &query, facility, on);
     let disclosure = disclosure.as_ref();
     let mut written = Vec::new();
-    EligibilityAnswer { at: now(), on, outcome, disclosure, insurer }.write(&mut written);
+    EligibilityAnswer { at: now(), on, outcome, disclosure, insurer, with_card: None }
+        .write(&mut written);
     let response: EligibilityResponse<'_> = serde_json::from_slice(&written).unwrap();
     let again = serde_json::to_vec(&response).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8(again).unwrap(), "{case}");

@@ -6,8 +6,9 @@ use super::sink::{JsonSink, XmlSink};
 use super::tree::write;
 use crate::encoding::encode_shift_jis;
 use shikaku_domain::{
-    CharacterCode, Day, Disclosure, Insurer, LimitApplicationCertificateRelatedConsFlg,
-    MedicalInstitutionCode, Outcome, ReferenceClassification, Timestamp,
+    CharacterCode, ConsentChoice, Day, Disclosure, Insurer,
+    LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode, Outcome,
+    PrescriptionIssueSelect, ReferenceClassification, Timestamp,
 };
 use std::borrow::Cow;
 
@@ -66,8 +67,71 @@ pub struct Answered<'a> {
     pub insurer: Option<&'a Insurer>,
     /// The consent of the query, repeated in the result.
     pub limit_consent: LimitApplicationCertificateRelatedConsFlg,
+    /// What a question with a My Number card adds; `None` for one with card data.
+    pub with_card: Option<&'a WithCard<'a>>,
     /// The query as given, to be echoed; `None` for a question with a My Number card.
     pub search_info: Option<&'a SearchInfo>,
+}
+
+/// What the answer to a question with a My Number card says beyond the eligibility.
+#[derive(Clone, Debug)]
+pub struct WithCard<'a> {
+    /// What the patient answered at the reader, just now.
+    pub consents: ConsentChoice,
+    /// Until when consents open what they are for (閲覧可能期限).
+    pub until: Timestamp,
+    /// 処方箋発行形態 that the patient chose.
+    pub prescription: Option<PrescriptionIssueSelect>,
+    /// What staff should tell the patient about the card.
+    pub notice: Option<CardNotice>,
+    /// 医療扶助 beside the medical insurance: what may be shown, and the office's name.
+    pub beside: Option<(&'a Disclosure<'a, 'a>, Option<&'a Insurer>)>,
+}
+
+/// What staff should tell the patient about the card (§3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardNotice {
+    /// The certificate expires within three months.
+    ExpiresSoon,
+    /// It has expired; the eligibility goes on for some weeks.
+    Grace,
+}
+
+impl CardNotice {
+    /// ProcessingResultCode. The official list (別紙6-1) is not public.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ExpiresSoon => "SHK-ANS-002",
+            Self::Grace => "SHK-ANS-003",
+        }
+    }
+
+    /// ProcessingResultMessage.
+    #[must_use]
+    pub const fn ja(self) -> &'static str {
+        match self {
+            Self::ExpiresSoon => {
+                "電子証明書の有効期限まで3か月以内です。市区町村の窓口での更新を案内してください。"
+            }
+            Self::Grace => {
+                "電子証明書の有効期限が切れています。資格情報だけを提供できます。更新を案内してください。"
+            }
+        }
+    }
+
+    /// The same in English.
+    #[must_use]
+    pub const fn en(self) -> &'static str {
+        match self {
+            Self::ExpiresSoon => {
+                "the certificate expires within three months: the municipal office renews it"
+            }
+            Self::Grace => {
+                "the certificate has expired: only the eligibility is available until it is renewed"
+            }
+        }
+    }
 }
 
 impl<'a> SingleAnswer<'a> {

@@ -2,15 +2,16 @@
 
 // HOT PATH: no allocation but that of the sink's buffer.
 
-use super::answer::{Answered, MessageResult, SingleAnswer, UNKNOWN_INSURER_CODE};
+use super::answer::{Answered, MessageResult, SingleAnswer, UNKNOWN_INSURER_CODE, WithCard};
 use super::elements as el;
 use super::request::SearchInfo;
 use super::sink::Sink;
 use shikaku_domain::{
-    CharacterCode, Day, DesignatedMedicalInstitutionFlag, Disclosure, ElderlyRecipientCertificate,
-    LimitApplicationCertificate, LimitApplicationCertificateRelatedConsFlg, MedicalTicket, Outcome,
-    Period, Personal, PreschoolClassification, ProcessingResultStatus, SegmentOfResult, Text,
-    Timestamp,
+    CharacterCode, ConsentFlag, Day, DesignatedMedicalInstitutionFlag, Disclosure,
+    ElderlyRecipientCertificate, InformationType, Insurer, LimitApplicationCertificate,
+    LimitApplicationCertificateRelatedConsFlg, MedicalTicket, Outcome, Period, Personal,
+    PreschoolClassification, ProcessingResultStatus, SegmentOfResult, SpecificDiseasesCertificate,
+    Text, Timestamp,
 };
 use std::fmt::Display;
 use std::io::{Cursor, Write};
@@ -65,6 +66,10 @@ fn header(answer: &SingleAnswer<'_>, code: CharacterCode, sink: &mut impl Sink) 
 }
 
 fn body(answered: &Answered<'_>, at: Timestamp, sink: &mut impl Sink) {
+    let card = answered.with_card;
+    if let Some(form) = card.and_then(|card| card.prescription) {
+        sink.plain("PrescriptionIssueSelect", form.code());
+    }
     sink.plain("ProcessingResultStatus", ProcessingResultStatus::Normal.code());
     match answered.outcome {
         Outcome::UnknownInsurer => {
@@ -78,12 +83,21 @@ fn body(answered: &Answered<'_>, at: Timestamp, sink: &mut impl Sink) {
         | Outcome::Ambiguous
         | Outcome::ValidUnregistered(_) => {}
     }
+    if let Some(notice) = card.and_then(|card| card.notice) {
+        sink.leaf("ProcessingResultCode", notice.code());
+        sink.leaf("ProcessingResultMessage", notice.ja());
+    }
     sink.plain("QualificationValidity", answered.outcome.validity().code());
     if let Some(disclosure) = answered.disclosure {
         sink.open_list(el::RESULT_LIST);
         sink.open_item(el::RESULT);
-        result(answered, disclosure, at, sink);
+        result(answered, (disclosure, answered.insurer), at, sink);
         sink.close_item(el::RESULT);
+        if let Some(beside) = card.and_then(|card| card.beside) {
+            sink.open_item(el::RESULT);
+            result(answered, beside, at, sink);
+            sink.close_item(el::RESULT);
+        }
         sink.close_list(el::RESULT_LIST);
     }
     if let Some(query) = answered.search_info {
@@ -115,18 +129,18 @@ fn search_info(query: &SearchInfo, sink: &mut impl Sink) {
     sink.close(el::SEARCH_INFO);
 }
 
-/// ResultOfQualificationConfirmation, items 1 to 31 of §1.6. The others belong to questions with a
-/// My Number card.
+/// ResultOfQualificationConfirmation, items 1 to 35 of §1.6; 29, 30 and 32 to 35 belong to questions
+/// with a My Number card.
 fn result(
     answered: &Answered<'_>,
-    disclosure: &Disclosure<'_, '_>,
+    (disclosure, insurer): (&Disclosure<'_, '_>, Option<&Insurer>),
     at: Timestamp,
     sink: &mut impl Sink,
 ) {
     let registration = disclosure.registration;
     sink.plain("InsuredCardClassification", registration.card_classification.code());
     card_and_person(disclosure, sink);
-    if let Some(insurer) = answered.insurer {
+    if let Some(insurer) = insurer {
         sink.leaf("InsurerName", &insurer.name);
     }
     if let Some(certificate) = disclosure.elderly_recipient {
@@ -142,6 +156,9 @@ fn result(
     if let Some(certificate) = disclosure.limit_application {
         limit_application(certificate, sink);
     }
+    if let Some(card) = answered.with_card {
+        specific_diseases(card, disclosure, at, sink);
+    }
     if !disclosure.medical_tickets.is_empty() {
         sink.open_list("PublicExpenseResultList");
         for (ticket, names_asker) in &disclosure.medical_tickets {
@@ -151,6 +168,84 @@ fn result(
         }
         sink.close_list("PublicExpenseResultList");
     }
+    if let Some(card) = answered.with_card {
+        VIEWING_CONSENTS.iter().for_each(|names| viewing_consent(names, card, at, sink));
+    }
+}
+
+/// Items 29 and 30.
+fn specific_diseases(
+    card: &WithCard<'_>,
+    disclosure: &Disclosure<'_, '_>,
+    at: Timestamp,
+    sink: &mut impl Sink,
+) {
+    let flag = consent_flag(card, InformationType::SpecificDiseases);
+    sink.plain("SpecificDiseasesCertificateRelatedConsFlg", flag.code());
+    if flag == ConsentFlag::Given {
+        sink.plain("SpecificDiseasesCertificateRelatedConsTime", at.to_digits());
+    }
+    if disclosure.specific_diseases.is_empty() {
+        return;
+    }
+    sink.open_list("SpecificDiseasesCertificateList");
+    for certificate in &disclosure.specific_diseases {
+        let SpecificDiseasesCertificate { category, issued, valid, self_pay_yen } = certificate;
+        sink.open_item("SpecificDiseasesCertificateInfo");
+        sink.plain("SpecificDiseasesDiseaseCategory", category.code());
+        day("SpecificDiseasesCertificateDate", *issued, sink);
+        period("SpecificDiseasesValidStartDate", "SpecificDiseasesValidEndDate", *valid, sink);
+        number("SpecificDiseasesSelfPay", self_pay_yen, sink);
+        sink.close_item("SpecificDiseasesCertificateInfo");
+    }
+    sink.close_list("SpecificDiseasesCertificateList");
+}
+
+/// Items 32 to 35: kind of information, and the names of flag, time and end.
+type ViewingConsent = (InformationType, &'static str, &'static str, &'static str);
+const VIEWING_CONSENTS: [ViewingConsent; 4] = [
+    (
+        InformationType::Checkup,
+        "SpecificHealthCheckupsInfoConsFlg",
+        "SpecificHealthCheckupsInfoConsTime",
+        "SpecificHealthCheckupsInfoAvailableTime",
+    ),
+    (
+        InformationType::Medication,
+        "PharmacistsInfoConsFlg",
+        "PharmacistsInfoConsTime",
+        "PharmacistsInfoAvailableTime",
+    ),
+    (
+        InformationType::Diagnosis,
+        "DiagnosisInfoConsFlg",
+        "DiagnosisInfoConsTime",
+        "DiagnosisInfoAvailableTime",
+    ),
+    (
+        InformationType::Operation,
+        "OperationInfoConsFlg",
+        "OperationInfoConsTime",
+        "OperationInfoAvailableTime",
+    ),
+];
+
+fn viewing_consent(
+    (information, flag_name, time, end): &ViewingConsent,
+    card: &WithCard<'_>,
+    at: Timestamp,
+    sink: &mut impl Sink,
+) {
+    let flag = consent_flag(card, *information);
+    sink.plain(flag_name, flag.code());
+    if flag == ConsentFlag::Given {
+        sink.plain(time, at.to_digits());
+        sink.plain(end, card.until.to_digits());
+    }
+}
+
+fn consent_flag(card: &WithCard<'_>, information: InformationType) -> ConsentFlag {
+    if card.consents.includes(information) { ConsentFlag::Given } else { ConsentFlag::NotGiven }
 }
 
 /// Items 2 to 24.

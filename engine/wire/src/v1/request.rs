@@ -70,7 +70,7 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    fn of_field(field: &'static str, error: ValueError) -> Self {
+    pub(super) fn of_field(field: &'static str, error: ValueError) -> Self {
         // The sentences of the domain speak of the interface's form of a date.
         let iso = |text: String| text.replace("yyyyMMdd", "yyyy-MM-dd");
         Self {
@@ -97,7 +97,7 @@ impl FieldProblem {
         }
     }
 
-    fn not_boolean(field: &'static str) -> Self {
+    pub(super) fn not_boolean(field: &'static str) -> Self {
         Self {
             field: field.into(),
             code: "SHK-MSG-011".into(),
@@ -145,6 +145,11 @@ impl Default for Consent {
 /// # Errors
 /// Every field that is wrong, or one problem without a field if the body cannot be read at all.
 pub fn parse_eligibility(body: &[u8]) -> Result<EligibilityQuestion, Vec<FieldProblem>> {
+    parse_object::<RawRequest<'_>>(body)?.into_question()
+}
+
+/// Reads one JSON object of a known shape.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Vec<FieldProblem>> {
     if body.len() > REQUEST_BYTES_MAX {
         let error = Malformed::TooLarge { max: REQUEST_BYTES_MAX };
         return Err(vec![FieldProblem::of_body(error)]);
@@ -155,11 +160,11 @@ pub fn parse_eligibility(body: &[u8]) -> Result<EligibilityQuestion, Vec<FieldPr
     }
     // Checking all of the text at once is quicker than string by string. Where it is not text, the
     // other way finds out what is wrong first.
-    let raw: Result<RawRequest<'_>, _> = match str::from_utf8(body) {
+    let object = match str::from_utf8(body) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(body),
     };
-    let raw = raw.map_err(|error| {
+    object.map_err(|error: serde_json::Error| {
         vec![if error.is_data() {
             FieldProblem::other_fields()
         } else if error.is_eof() {
@@ -167,8 +172,7 @@ pub fn parse_eligibility(body: &[u8]) -> Result<EligibilityQuestion, Vec<FieldPr
         } else {
             FieldProblem::of_body(Malformed::NotWellFormed)
         }]
-    })?;
-    raw.into_question()
+    })
 }
 
 impl RawRequest<'_> {
@@ -206,7 +210,7 @@ impl RawRequest<'_> {
     }
 }
 
-fn keep<T>(
+pub(super) fn keep<T>(
     problems: &mut Vec<FieldProblem>,
     field: &'static str,
     value: Result<T, ValueError>,

@@ -26,6 +26,35 @@ pub struct EligibilityResponse<'a> {
     /// The eligibility; left out where nothing may be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eligibility: Option<Eligibility<'a>>,
+    /// 医療扶助 beside a medical insurance; only for a My Number card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub medical_aid_eligibility: Option<Eligibility<'a>>,
+    /// 処方箋発行形態 (OQSCD017) that the patient chose; only for a My Number card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prescription_issue_select: Option<Cow<'a, str>>,
+    /// What the patient answered at the reader; only for a My Number card.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<ConsentGiven<'a>>,
+}
+
+/// What the patient answered about one kind of information.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentGiven<'a> {
+    /// The kind: `limitApplicationCertificate`, `specificDiseases`, `medication`, `checkup`,
+    /// `diagnosis` or `operation`.
+    #[schema(example = "medication")]
+    pub information_type: Cow<'a, str>,
+    /// Whether the answer was yes.
+    pub given: bool,
+    /// When it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub consented_at: Option<String>,
+    /// 閲覧可能期限: until when the information may be read, 24 hours later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub available_until: Option<String>,
 }
 
 /// A hint for staff.
@@ -133,6 +162,9 @@ pub struct Eligibility<'a> {
     /// 限度額適用認定証; only with the patient's consent
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_application_certificate: Option<LimitApplicationCertificate<'a>>,
+    /// 特定疾病療養受療証; only with the patient's consent at the reader
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub specific_diseases_certificates: Vec<SpecificDiseasesCertificate<'a>>,
     /// 医療券・調剤券
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub medical_tickets: Vec<MedicalTicketInfo<'a>>,
@@ -186,6 +218,24 @@ pub struct LimitApplicationCertificate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = Date)]
     pub long_term_date: Option<String>,
+}
+
+/// 特定疾病療養受療証
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpecificDiseasesCertificate<'a> {
+    /// 疾病の種類 (OQSCD013)
+    #[schema(example = "1")]
+    pub disease_category: Cow<'a, str>,
+    /// 交付日
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date)]
+    pub issuance_date: Option<String>,
+    /// 有効期間
+    pub validity: Validity,
+    /// 自己負担限度額 in yen a month
+    #[schema(example = 10000)]
+    pub self_pay_amount: u32,
 }
 
 /// 医療券・調剤券

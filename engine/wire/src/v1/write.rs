@@ -6,10 +6,11 @@
 
 use super::iso;
 use crate::json::JsonWriter;
-use crate::oqs::UNKNOWN_INSURER_CODE;
+use crate::oqs::{UNKNOWN_INSURER_CODE, WithCard};
 use shikaku_domain::{
     Day, DesignatedMedicalInstitutionFlag, Disclosure, ElderlyRecipientCertificate, Insurer,
-    LimitApplicationCertificate, MedicalTicket, Outcome, Period, Registration, Text, Timestamp,
+    LimitApplicationCertificate, MedicalTicket, Outcome, Period, Registration,
+    SpecificDiseasesCertificate, Text, Timestamp,
 };
 
 /// What `/v1/eligibility` answers. It borrows what it shows.
@@ -25,6 +26,8 @@ pub struct EligibilityAnswer<'a> {
     pub disclosure: Option<&'a Disclosure<'a, 'a>>,
     /// The insurer asked about, if it is known.
     pub insurer: Option<&'a Insurer>,
+    /// What a question with a My Number card adds; `None` for one with card data.
+    pub with_card: Option<&'a WithCard<'a>>,
 }
 
 impl EligibilityAnswer<'_> {
@@ -36,10 +39,16 @@ impl EligibilityAnswer<'_> {
         day("qualificationConfirmationDate", Some(self.on), json);
         json.plain("qualificationValidity", self.outcome.validity().code());
         notice(&self.outcome, json);
+        if let Some(notice) = self.with_card.and_then(|card| card.notice) {
+            write_notice(notice.code(), notice.ja(), notice.en(), json);
+        }
         if let Some(disclosure) = self.disclosure {
             json.object("eligibility");
             eligibility(disclosure, self.insurer, json);
             json.close();
+        }
+        if let Some(card) = self.with_card {
+            with_card(card, self.at, json);
         }
         json.finish();
     }
@@ -48,11 +57,9 @@ impl EligibilityAnswer<'_> {
 fn notice(outcome: &Outcome<'_, '_>, json: &mut JsonWriter<'_>) {
     match outcome {
         Outcome::UnknownInsurer => {
-            json.object("notice");
-            json.text("code", UNKNOWN_INSURER_CODE);
-            json.text("ja", "登録されていない保険者番号です。保険者番号を確認してください。");
-            json.text("en", "no insurer with this number is registered: check the insurer number");
-            json.close();
+            let ja = "登録されていない保険者番号です。保険者番号を確認してください。";
+            let en = "no insurer with this number is registered: check the insurer number";
+            write_notice(UNKNOWN_INSURER_CODE, ja, en, json);
         }
         Outcome::Valid(_)
         | Outcome::Invalid(_)
@@ -61,6 +68,44 @@ fn notice(outcome: &Outcome<'_, '_>, json: &mut JsonWriter<'_>) {
         | Outcome::Ambiguous
         | Outcome::ValidUnregistered(_) => {}
     }
+}
+
+fn write_notice(code: &'static str, ja: &str, en: &str, json: &mut JsonWriter<'_>) {
+    json.object("notice");
+    json.text("code", code);
+    json.text("ja", ja);
+    json.text("en", en);
+    json.close();
+}
+
+/// What the answer to a question with a My Number card has beyond the eligibility.
+fn with_card(card: &WithCard<'_>, at: Timestamp, json: &mut JsonWriter<'_>) {
+    if let Some((disclosure, insurer)) = card.beside {
+        json.object("medicalAidEligibility");
+        eligibility(disclosure, insurer, json);
+        json.close();
+    }
+    code("prescriptionIssueSelect", card.prescription.map(|form| form.code()), json);
+    json.array("consents");
+    for (information, yes) in card.consents.iter() {
+        json.open();
+        json.plain("informationType", information.name());
+        json.flag("given", yes);
+        if yes {
+            json.plain("consentedAt", iso::time(at));
+            json.plain("availableUntil", iso::time(card.until));
+        }
+        json.close();
+    }
+    json.close_array();
+}
+
+fn specific_disease(certificate: &SpecificDiseasesCertificate, json: &mut JsonWriter<'_>) {
+    let SpecificDiseasesCertificate { category, issued, valid, self_pay_yen } = certificate;
+    json.plain("diseaseCategory", category.code());
+    day("issuanceDate", *issued, json);
+    validity(*valid, json);
+    json.number("selfPayAmount", *self_pay_yen);
 }
 
 fn eligibility(
@@ -85,6 +130,15 @@ fn eligibility(
     }
     if let Some(certificate) = disclosure.limit_application {
         limit_application(certificate, json);
+    }
+    if !disclosure.specific_diseases.is_empty() {
+        json.array("specificDiseasesCertificates");
+        for certificate in &disclosure.specific_diseases {
+            json.open();
+            specific_disease(certificate, json);
+            json.close();
+        }
+        json.close_array();
     }
     if !disclosure.medical_tickets.is_empty() {
         json.array("medicalTickets");

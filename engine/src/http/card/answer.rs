@@ -1,0 +1,188 @@
+//! The eligibility of a card's holder.
+
+use super::super::respond::{self, Body, Problem, observed};
+use super::super::{ANSWER_BYTES, Worker};
+use super::{Desk, JSON, json_body};
+use crate::actors::eligibility::Question;
+use crate::card::CardError;
+use crate::metrics::Interface;
+use crate::problem::EngineError;
+use actix_web::{HttpRequest, HttpResponse, web};
+use shikaku_domain::{
+    CONSENT_SECONDS, CardCertificateId, CertificateLife, CharacterCode, ConsentChoice, Day,
+    Entitlement, InformationType, Insurer, LimitApplicationCertificateRelatedConsFlg,
+    MedicalInstitutionCode, Outcome, PersonId, PrescriptionIssueSelect, QualificationValidity,
+    ReferenceClassification, Timestamp, decide_holder, disclose_by_consent,
+};
+use shikaku_store::{CardAction, Reader};
+use shikaku_wire::oqs::{Answered, CardNotice, MessageResult, SingleAnswer, WithCard, to_xml};
+use shikaku_wire::v1::{
+    CardEligibilityRequest, CardEligibilityResponse, EligibilityAnswer, parse_card_eligibility,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is this card's holder entitled to?
+struct AskHolder {
+    certificate: CardCertificateId,
+    facility: MedicalInstitutionCode,
+    /// Unix seconds.
+    now: u64,
+    on: Day,
+    consents: ConsentChoice,
+    prescription: Option<PrescriptionIssueSelect>,
+    notice: Option<CardNotice>,
+    file_identifier: Option<String>,
+}
+
+/// An answer in bytes, and whose it is.
+struct Written {
+    person: PersonId,
+    validity: QualificationValidity,
+    body: Vec<u8>,
+}
+
+impl Question for AskHolder {
+    type Answer = Result<Written, CardError>;
+
+    fn answer(&self, reader: &Reader) -> Result<Self::Answer, EngineError> {
+        let Some(person) = reader.card_holder(self.certificate)? else {
+            return Ok(Err(CardError::NotRegistered));
+        };
+        let registrations = reader.registrations_of(person)?;
+        let entitlement = decide_holder(&registrations, self.on);
+        let body = self.write(&entitlement, reader)?;
+        Ok(Ok(Written { person, validity: entitlement.main.validity(), body }))
+    }
+}
+
+impl AskHolder {
+    fn write(
+        &self,
+        entitlement: &Entitlement<'_, '_>,
+        reader: &Reader,
+    ) -> Result<Vec<u8>, EngineError> {
+        let Entitlement { main, medical_aid } = entitlement;
+        let show = |outcome| disclose_by_consent(outcome, &self.consents, self.facility, self.on);
+        let (shown, aid) = (show(main), medical_aid.as_ref().and_then(show));
+        let insurer = insurer_of(Some(main), reader);
+        let office = insurer_of(medical_aid.as_ref(), reader);
+        let at = Timestamp::from_unix_seconds(self.now);
+        let card = WithCard {
+            consents: self.consents,
+            until: Timestamp::from_unix_seconds(self.now.saturating_add(CONSENT_SECONDS)),
+            prescription: self.prescription,
+            notice: self.notice,
+            beside: aid.as_ref().map(|shown| (shown, office.as_deref())),
+        };
+        let (outcome, disclosure) = (*main, shown.as_ref());
+        let insurer = insurer.as_deref();
+        let with_card = Some(&card);
+        let mut body = Vec::with_capacity(4 * ANSWER_BYTES);
+        body.extend_from_slice(br#"{"answer":"#);
+        EligibilityAnswer { at, on: self.on, outcome, disclosure, insurer, with_card }
+            .write(&mut body);
+        let limit_consent =
+            match self.consents.includes(InformationType::LimitApplicationCertificate) {
+                true => LimitApplicationCertificateRelatedConsFlg::Given,
+                false => LimitApplicationCertificateRelatedConsFlg::NotGiven,
+            };
+        let message = SingleAnswer {
+            process_execution_time: at,
+            qualification_confirmation_date: Some(self.on),
+            medical_institution_code: Some(self.facility),
+            arbitrary_file_identifier: self.file_identifier.as_deref(),
+            reference_classification: ReferenceClassification::MyNumberCard,
+            result: MessageResult::Answered(Answered {
+                outcome,
+                disclosure,
+                insurer,
+                limit_consent,
+                with_card,
+                search_info: None,
+            }),
+        };
+        let mut xml = Vec::with_capacity(ANSWER_BYTES);
+        // What XML lacks is shown as 〓, as in every other answer; nothing else is lost in UTF-8.
+        let _ = to_xml(&message, CharacterCode::Utf8, &mut xml);
+        body.extend_from_slice(br#","receiptMessage":"#);
+        let xml = str::from_utf8(&xml).map_err(|_| EngineError::Fault)?;
+        serde_json::to_writer(&mut body, xml).map_err(|_| EngineError::Fault)?;
+        body.push(b'}');
+        Ok(body)
+    }
+}
+
+fn insurer_of(outcome: Option<&Outcome<'_, '_>>, reader: &Reader) -> Option<Arc<Insurer>> {
+    match outcome? {
+        Outcome::Valid(registration)
+        | Outcome::Invalid(registration)
+        | Outcome::ValidUnregistered(registration) => reader.insurer(registration.card.insurer),
+        Outcome::InvalidNewerExists
+        | Outcome::NotFound
+        | Outcome::UnknownInsurer
+        | Outcome::Ambiguous => None,
+    }
+}
+
+const fn notice(life: CertificateLife) -> Option<CardNotice> {
+    match life {
+        CertificateLife::ExpiresSoon => Some(CardNotice::ExpiresSoon),
+        CertificateLife::Grace { .. } => Some(CardNotice::Grace),
+        CertificateLife::Valid | CertificateLife::NotYetValid | CertificateLife::Expired => None,
+    }
+}
+
+/// What is the session's holder entitled to?
+///
+/// The patient's answers about consents are on disk before this answers. `answer` is that of
+/// `/v1/eligibility`, `receiptMessage` the same for the receipt computer.
+#[utoipa::path(
+    post,
+    path = "/v1/card/eligibility",
+    tag = "cards",
+    request_body = CardEligibilityRequest,
+    responses(
+        (status = 200, body = CardEligibilityResponse<'static>, description = "The answer"),
+        (status = 401, body = Problem, content_type = "application/problem+json", description = "The session has ended (SHK-CRD-014)"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "Consents with an expired certificate (SHK-CRD-016), or it has expired since (SHK-CRD-006)"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The card is not registered (SHK-CRD-015)"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Fields are wrong; `fields` lists each"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Overloaded or stopping; ask again after Retry-After"),
+    )
+)]
+pub(in super::super) async fn card_eligibility(
+    request: HttpRequest,
+    worker: web::Data<Worker>,
+    Body(body): Body,
+) -> HttpResponse {
+    let arrived = Instant::now();
+    let work = async {
+        let desk = Desk::of(&request, &worker, arrived)?;
+        let body = json_body(&request, body)?;
+        let question = parse_card_eligibility(&body).map_err(EngineError::Fields)?;
+        let (session, life) = desk.session(&question.session)?;
+        let consents = question.consents;
+        let is_grace = matches!(life, CertificateLife::Grace { .. });
+        if is_grace && consents.iter().any(|(_, yes)| yes) {
+            return Err(CardError::EligibilityOnly.into());
+        }
+        let on = question.on.unwrap_or_else(|| Timestamp::from_unix_seconds(desk.now).day());
+        let ask = AskHolder {
+            certificate: session.certificate.id,
+            facility: desk.facility,
+            now: desk.now,
+            on,
+            consents,
+            prescription: question.prescription,
+            notice: notice(life),
+            file_identifier: question.file_identifier,
+        };
+        let Written { person, validity, body } = desk.ask(ask).await??;
+        let action = CardAction::Asked { on, validity, consents };
+        desk.record(person, session, None, action).await?;
+        worker.shared.metrics.answered(Interface::Card, Some(validity));
+        Ok(respond::ok(JSON, body))
+    };
+    observed(&worker, Interface::Card, arrived, work).await
+}
