@@ -4,6 +4,7 @@
 mod constant;
 mod instructions;
 mod load;
+mod loadgen;
 mod lookup;
 mod peers;
 mod report;
@@ -35,9 +36,17 @@ enum Command {
     Load(load::Args),
     /// Instructions that each step executes, against the recorded counts.
     Instructions(instructions::Args),
+    /// The load generator beside wrk and hey, and its percentiles beside an independent client's.
+    Loadgen(loadgen::Args),
     /// The server that answers a constant body.
     #[command(hide = true)]
     Constant(constant::Args),
+    /// The server that knows the answers to a list of questions.
+    #[command(hide = true)]
+    Book(loadgen::book::Args),
+    /// The server whose delays are known.
+    #[command(hide = true)]
+    Delayed,
 }
 
 fn main() -> ExitCode {
@@ -51,8 +60,17 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), BenchError> {
-    if let Command::Constant(args) = cli.command {
-        return actix_rt::System::new().block_on(constant::serve(args));
+    match cli.command {
+        Command::Constant(args) => {
+            return actix_rt::System::new().block_on(constant::serve(args));
+        }
+        Command::Delayed => return actix_rt::System::new().block_on(loadgen::delayed::serve()),
+        Command::Book(args) => return loadgen::book::serve(&args),
+        Command::Lookup(_)
+        | Command::Peers(_)
+        | Command::Load(_)
+        | Command::Loadgen(_)
+        | Command::Instructions(_) => {}
     }
     if let Command::Instructions(args) = &cli.command
         && args.is_watched()
@@ -66,7 +84,8 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         Command::Load(args) => load::measure(&args, &out)?,
         Command::Peers(args) => peers::measure(&args, &out)?,
         Command::Instructions(args) => instructions::measure(&args, &out)?,
-        Command::Constant(_) => return Ok(()),
+        Command::Loadgen(args) => loadgen::measure(&args, &out)?,
+        Command::Constant(_) | Command::Book(_) | Command::Delayed => return Ok(()),
     };
     finish(&report, &out)
 }

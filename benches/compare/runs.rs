@@ -1,7 +1,8 @@
 //! One run of the load generator against one server, as numbers.
 
 use serde_json::{Value, json};
-use shikaku_benches::{BenchError, Centre, CpuTime, GENERATOR_CORE, Server, program, whole};
+use shikaku_benches::{BenchError, Centre, CpuTime, GENERATOR_CORE, Server, program};
+use shikaku_loadgen::run::result::RunResult;
 use std::fs;
 
 /// Connections of the generator.
@@ -97,33 +98,33 @@ pub(super) fn run(
     let finished = centre.finish("shikaku-loadgen", &mut command);
     let cpu = server.cpu()?.since(before);
     match fs::read(&json) {
-        Ok(bytes) => numbers(&serde_json::from_slice(&bytes).unwrap_or_default(), cpu),
+        Ok(bytes) => {
+            let result = serde_json::from_slice(&bytes);
+            numbers(&result.map_err(|_| BenchError::Report { field: "file" })?, cpu)
+        }
         // Without a report the generator could not run at all.
         Err(_) => finished.and(Err(BenchError::Report { field: "file" })),
     }
 }
 
-fn numbers(report: &Value, cpu: CpuTime) -> Result<Run, BenchError> {
-    let number = |field: &'static str, pointer: &str| {
-        report.pointer(pointer).and_then(Value::as_f64).ok_or(BenchError::Report { field })
-    };
-    let wrong = number("wrong_answers", "/wrong_answers")?;
-    if wrong > 0.0 {
-        return Err(BenchError::WrongAnswers { count: whole(wrong) });
+fn numbers(result: &RunResult, cpu: CpuTime) -> Result<Run, BenchError> {
+    let RunResult { total, description, workers, verdict, .. } = result;
+    if total.counts.wrong > 0 {
+        return Err(BenchError::WrongAnswers { count: total.counts.wrong });
     }
-    let (good, measured) = (number("good", "/good")?, number("seconds", "/measured_seconds")?);
-    let warmup = number("warm-up", "/warmup_seconds")?;
+    let good = total.counts.good as f64;
     // CPU time is of the whole run, so it is shared among the requests of the whole run.
-    let requests = (good * (measured + warmup) / measured).max(1.0);
-    let invalid = report.get("invalid").and_then(Value::as_array).cloned().unwrap_or_default();
+    let whole = result.measured_seconds + description.warmup_seconds;
+    let requests = (good * whole / result.measured_seconds.max(1e-9)).max(1.0);
+    let micros = |share| total.latency.quantile(share).as_secs_f64() * 1e6;
     Ok(Run {
-        per_second: number("rate", "/achieved_per_second")?,
-        p50_us: number("p50", "/latency/p50_ns")? / 1e3,
-        p99_us: number("p99", "/latency/p99_ns")? / 1e3,
+        per_second: result.achieved_per_second(),
+        p50_us: micros(0.5),
+        p99_us: micros(0.99),
         user_us: cpu.user * 1e6 / requests,
         system_us: cpu.system * 1e6 / requests,
-        answer_bytes: number("traffic", "/bytes_received")? / good.max(1.0),
-        generator_us: number("CPU", "/generator_cpu_us_per_request").unwrap_or_default(),
-        invalid: invalid.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        answer_bytes: total.counts.bytes_received as f64 / good.max(1.0),
+        generator_us: workers.first().and_then(|w| w.cpu_us_per_request).unwrap_or_default(),
+        invalid: verdict.invalid.iter().map(|reason| reason.text.clone()).collect(),
     })
 }

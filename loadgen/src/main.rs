@@ -18,21 +18,27 @@ enum Command {
     Population(population::Args),
     /// Print one question whose answer is known, for `curl` or a request file.
     Example(run::ExampleArgs),
-    /// Send eligibility lookups at a fixed rate and report latency from the scheduled time.
+    /// Print what a run asks and which answers it takes for right.
+    Questions(run::QuestionsArgs),
+    /// Send eligibility lookups as planned and report latency from the scheduled time.
     Run(Box<run::Args>),
     /// Make a page of a run's results, and compare it with other runs.
     Report(report::ReportArgs),
     /// Add the results of workers that ran at the same time.
     Merge(report::MergeArgs),
+    /// Find the highest rate at which a latency goal is met.
+    Saturate(Box<run::SaturateArgs>),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Population(args) => population::execute(&args).map(|()| ExitCode::SUCCESS),
         Command::Example(args) => run::print_example(&args).map(|()| ExitCode::SUCCESS),
+        Command::Questions(args) => run::print_questions(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),
         Command::Report(args) => report::report(&args).map_err(Into::into),
         Command::Merge(args) => report::merge(&args).map_err(Into::into),
+        Command::Saturate(args) => run::saturate(&args),
     };
     match result {
         Ok(code) => code,

@@ -1,330 +1,276 @@
-//! One generator thread: its connections, its share of the schedule, its tally.
+//! One generator thread: one loop over its connections, its share of the plan, its tally.
 //!
 //! A connection serves one request at a time. Whoever is free takes the next request that is
-//! due; if nobody is, the request waits and the wait counts.
+//! due; if nobody is, the request waits and the wait counts. Nothing here blocks but the one wait
+//! for events, which ends when the next request is due.
 //
-// HOT PATH: no allocation per request, no lock shared between threads.
+// HOT PATH: no allocation per request, no lock shared between threads; a request costs one
+// write, one read and its share of a wait.
 
-use super::RunError;
-use super::http::Head;
-use super::line::{Line, Next, Ticket};
-use super::pacer::{Pacer, thread_cpu};
+use super::conn::{Conn, Secure};
+use super::lane::{Lane, Ticket};
+use super::machine;
+use super::plan::{Plan, Random};
 use super::query::Prepared;
-use super::schedule::{Arrivals, Schedule};
-use super::tally::{Fault, Tally};
+use super::result::Model;
+use super::series::{RawSecond, Series};
 use super::target::Target;
-use super::wire::{Failure, Wire};
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use super::{RunError, opening};
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
-/// How long answers are awaited after the last request was due.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
-/// Pause after a failed attempt to open a connection again.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Whether requests wait for the plan or for the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Requests are due by the schedule, whatever the server does.
-    Open(Arrivals),
-    /// Each connection sends as soon as it has its answer. Hides queueing.
-    Closed,
-}
+/// Longest wait for a connection with its handshake.
+pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Events taken at a time: more would let requests that fall due meanwhile wait.
+pub(super) const EVENTS_MAX: usize = 64;
 
 /// What a run is to do.
 #[derive(Clone)]
 pub(super) struct Setup {
     /// Whom to ask.
-    pub target: Target,
-    /// What to ask.
-    pub prepared: Arc<Prepared>,
-    /// When to ask.
-    pub mode: Mode,
-    /// Requests per second of all threads together; unused in closed mode.
-    pub rate: u32,
+    pub target: Arc<Target>,
+    /// What to ask, when, over how many connections.
+    pub streams: Vec<StreamSetup>,
+    /// Whether requests wait for the clock or for answers.
+    pub model: Model,
     /// Generator threads, at least 1.
     pub threads: u32,
-    /// Connections of all threads together, at least one for each.
-    pub connections: u32,
+    /// Cores to keep the threads to, in turn; none to leave it to the system.
+    pub cores: Vec<usize>,
     /// Time before the measured part.
     pub warmup: Duration,
     /// The measured part.
     pub duration: Duration,
     /// Longest wait for one answer.
     pub timeout: Duration,
-    /// Seed of random arrivals.
-    pub seed: u64,
+}
+
+/// One stream of a run.
+#[derive(Clone)]
+pub(super) struct StreamSetup {
+    /// Its name.
+    pub name: String,
+    /// What to ask.
+    pub prepared: Arc<Prepared>,
+    /// When to ask; in the closed model only a source of numbers.
+    pub plan: Plan,
+    /// Connections of all threads together, at least one.
+    pub connections: u32,
+    /// Facilities that ask: the first one, and how many from there on, at least one.
+    pub facilities: (usize, usize),
+    /// Requests after which a connection is closed and opened anew, on average.
+    pub requests_per_connection: Option<u32>,
 }
 
 /// What all threads are told.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Phase {
-    /// Connections are being opened.
-    Opening,
-    /// The clock starts at this moment.
-    Running(Instant),
+#[derive(Default)]
+pub(super) struct Control {
+    /// When the clock starts, once everybody is ready.
+    pub start: OnceLock<Instant>,
     /// The user wants to see results now.
-    Stopped,
+    pub stop: AtomicBool,
 }
 
-/// Totals that the progress line shows while the run goes on.
-#[derive(Debug, Default)]
-pub(super) struct Live {
-    /// Complete answers.
-    pub answered: AtomicU64,
-    /// Requests without one.
-    pub failed: AtomicU64,
+/// What a thread tells.
+pub(super) enum Event {
+    /// All connections are open.
+    Ready,
+    /// A second is over.
+    Second(Box<RawSecond>),
+    /// It has ended.
+    Done(Box<Result<ThreadReport, RunError>>),
 }
 
 /// What one thread brings home.
 pub(super) struct ThreadReport {
-    /// Its counts.
-    pub tally: Tally,
-    /// CPU time from the start to the end, without the pacer's; `None` where unknown.
+    /// Its parts of the streams.
+    pub lanes: Vec<Lane>,
+    /// Seconds that it could not tell of in time.
+    pub seconds: Vec<RawSecond>,
+    /// CPU time from the start to the end; `None` where unknown.
     pub cpu: Option<Duration>,
-    /// CPU time of its pacer.
-    pub pacer_cpu: Option<Duration>,
+    /// Requests of the whole run, warm-up included.
+    pub requests: u64,
     /// When sending ended, since the start.
     pub ended: Duration,
 }
 
-/// One generator thread from opening to report. `ready` is called when the connections are open.
+/// One connection's place.
+pub(super) struct Slot {
+    pub lane: usize,
+    pub facility: usize,
+    pub state: State,
+    pub conn: Option<Conn>,
+    /// Tells events of the present connection from those of an earlier one.
+    generation: u32,
+    /// Requests until it is opened anew; `None` for never.
+    pub left: Option<u32>,
+    /// It stands in its lane's list of idle ones.
+    pub is_listed: bool,
+}
+
+/// What a connection is doing, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum State {
+    /// Not there; to be opened at this time.
+    Down(Instant),
+    /// Being opened.
+    Opening(Instant),
+    /// Waits for a request.
+    Idle(Instant),
+    /// Waits for an answer.
+    Busy(Ticket, Instant),
+}
+
+/// A generator thread.
+pub(super) struct Client<'s> {
+    pub setup: &'s Setup,
+    pub control: &'s Control,
+    epoll: OwnedFd,
+    pub slots: Vec<Slot>,
+    pub lanes: Vec<Lane>,
+    /// Mean requests for a connection, by lane.
+    churn: Vec<Option<u32>>,
+    pub series: Series,
+    random: Random,
+    pub start: Instant,
+    pub requests: u64,
+}
+
+/// One generator thread from opening to report.
 ///
 /// # Errors
 /// Everything that prevents a start.
 pub(super) fn work(
     setup: &Setup,
     thread: u32,
-    mut phase: watch::Receiver<Phase>,
-    live: &Arc<Live>,
-    ready: impl FnOnce(),
+    control: &Control,
+    events: &mpsc::Sender<Event>,
 ) -> Result<ThreadReport, RunError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        // Arrivals and answers come from outside the run queue: look for them often.
-        .event_interval(16)
-        .global_queue_interval(8)
-        .enable_all()
-        .build()
-        .map_err(|e| RunError::Generator(e.to_string()))?;
-    tokio::task::LocalSet::new().block_on(&runtime, async {
-        let wires = open_all(setup, thread).await?;
-        ready();
-        let start = loop {
-            match *phase.borrow_and_update() {
-                Phase::Opening => {}
-                Phase::Running(start) => break start,
-                Phase::Stopped => return Err(RunError::Generator("stopped".to_owned())),
-            }
-            if phase.changed().await.is_err() {
-                return Err(RunError::Generator("the main thread is gone".to_owned()));
-            }
-        };
-        let line = Line::new(setup, thread, start, wires.len());
-        Ok(run(setup, thread, line, wires, phase, live).await)
+    machine::prepare_thread(setup, thread)?;
+    let mut client = Client::new(setup, thread, control, events.clone())?;
+    opening::open_all(&mut client)?;
+    // INVARIANT: the channel has room for it, so the only failure is a main thread that is gone.
+    drop(events.try_send(Event::Ready));
+    client.start = opening::await_start(control)?;
+    let cpu_before = machine::thread_cpu();
+    let ended = client.run();
+    let cpu = machine::thread_cpu().zip(cpu_before);
+    Ok(ThreadReport {
+        lanes: client.lanes,
+        seconds: client.series.finish(),
+        cpu: cpu.map(|(after, before)| after.saturating_sub(before)),
+        requests: client.requests,
+        ended,
     })
 }
 
-/// Opens this thread's share of the connections and asks one question on each: only the first
-/// answer shows whether the server accepts the client, and whether it may ask.
-async fn open_all(setup: &Setup, thread: u32) -> Result<Vec<Wire>, RunError> {
-    let share =
-        setup.connections / setup.threads + u32::from(thread < setup.connections % setup.threads);
-    let mut opening = JoinSet::new();
-    for _ in 0..share {
-        let setup = setup.clone();
-        opening.spawn_local(async move { open_first(&setup).await });
-    }
-    let mut wires = Vec::new();
-    while let Some(opened) = opening.join_next().await {
-        wires.push(opened.map_err(|e| RunError::Generator(e.to_string()))??);
-    }
-    Ok(wires)
-}
-
-async fn open_first(setup: &Setup) -> Result<Wire, RunError> {
-    let target = &setup.target;
-    let mut wire = Wire::open(target).await.map_err(|e| target.explain(e))?;
-    let Some(question) = setup.prepared.question(0) else {
-        return Err(RunError::Population("there is no question to ask".to_owned()));
-    };
-    match tokio::time::timeout(setup.timeout, wire.exchange(question.bytes)).await {
-        Ok(Ok(Head { status: status @ (401 | 403), .. })) => Err(RunError::Forbidden { status }),
-        Ok(Ok(head)) if head.closes => Err(probe("the server closes connections after one answer")),
-        Ok(Ok(_)) => Ok(wire),
-        Ok(Err(Failure::Io(error))) if error.get_ref().is_some() => Err(target.explain(error)),
-        Ok(Err(failure)) => {
-            // A server that hangs up on a certificate it dislikes may lose its alert on the way.
-            let hint = "; over TLS this can mean that it refused the client certificate";
-            Err(probe(format!("{:?}{hint}", failure.fault())))
-        }
-        Err(_) => Err(probe(format!("no answer within {:?}", setup.timeout))),
-    }
-}
-
-fn probe(reason: impl Into<String>) -> RunError {
-    RunError::Probe { reason: reason.into() }
-}
-
-async fn run(
-    setup: &Setup,
-    thread: u32,
-    line: Line,
-    wires: Vec<Wire>,
-    mut phase: watch::Receiver<Phase>,
-    live: &Arc<Live>,
-) -> ThreadReport {
-    let cpu_before = thread_cpu();
-    let (start, end) = (line.start, line.end);
-    let line = Rc::new(RefCell::new(line));
-    let due = Arc::new(Notify::new());
-    if setup.mode == Mode::Closed {
-        // Nobody wakes an idle connection in this mode: they begin on their own.
-        tokio::time::sleep_until(start.into()).await;
-    }
-    let mut tasks = JoinSet::new();
-    for (slot, wire) in wires.into_iter().enumerate() {
-        let connection = Connection {
-            setup: setup.clone(),
-            line: Rc::clone(&line),
-            due: Arc::clone(&due),
-            live: Arc::clone(live),
-            slot,
+impl<'s> Client<'s> {
+    fn new(
+        setup: &'s Setup,
+        thread: u32,
+        control: &'s Control,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, RunError> {
+        let generator = |e: rustix::io::Errno| RunError::Generator(e.to_string());
+        let mut client = Self {
+            setup,
+            control,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).map_err(generator)?,
+            slots: Vec::new(),
+            lanes: Vec::new(),
+            churn: Vec::new(),
+            series: Series::new(events),
+            random: Random::new(u64::from(thread)),
+            start: Instant::now(),
+            requests: 0,
         };
-        tasks.spawn_local(connection.serve(wire));
-    }
-    let pacer = match setup.mode {
-        Mode::Open(arrivals) => {
-            let plan = Schedule::new(arrivals, setup.rate, setup.threads, thread, setup.seed);
-            Some(Pacer::start(plan, start, end, Arc::clone(&due)))
+        for stream in &setup.streams {
+            client.add_lane(stream, thread);
         }
-        Mode::Closed => None,
-    };
-    tokio::select! {
-        () = tokio::time::sleep_until((start + end).into()) => {}
-        _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped)) => {}
-    }
-    let ended = line.borrow_mut().close();
-    due.notify_waiters();
-    let drained = async { while tasks.join_next().await.is_some() {} };
-    // Running out of time here is an outcome, not an error: what is left is counted below.
-    let _ = tokio::time::timeout(DRAIN_TIME_MAX, drained).await;
-    tasks.abort_all();
-    let cpu = thread_cpu().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
-    let tally = line.borrow_mut().give_up();
-    ThreadReport { tally, cpu, pacer_cpu: pacer.and_then(Pacer::stop), ended }
-}
-
-/// One connection's share in the run.
-struct Connection {
-    setup: Setup,
-    line: Rc<RefCell<Line>>,
-    due: Arc<Notify>,
-    live: Arc<Live>,
-    slot: usize,
-}
-
-impl Connection {
-    async fn serve(self, mut wire: Wire) {
-        let mut waited = false;
-        loop {
-            // Created before the look at the line, so that no wake-up is lost in between.
-            let woken = self.due.notified();
-            let next = self.line.borrow_mut().take(self.slot, waited);
-            let is_alive = match next {
-                Next::Over => return,
-                Next::Wait => {
-                    waited = true;
-                    self.line.borrow_mut().idle += 1;
-                    let is_alive = tokio::select! {
-                        () = woken => true,
-                        () = wire.disturbed() => false,
-                    };
-                    self.line.borrow_mut().idle -= 1;
-                    is_alive
-                }
-                Next::Send(ticket) => {
-                    waited = false;
-                    self.ask(&mut wire, ticket).await
-                }
-            };
-            if !is_alive {
-                waited = false;
-                match self.reconnect().await {
-                    Some(fresh) => wire = fresh,
-                    None => return,
-                }
-            }
-        }
+        Ok(client)
     }
 
-    /// Asks, waits, counts. `false` when the connection is of no further use.
-    async fn ask(&self, wire: &mut Wire, ticket: Ticket) -> bool {
-        let Some(question) = self.setup.prepared.question(ticket.k) else { return true };
-        let sent = Instant::now();
-        let answer = tokio::time::timeout(self.setup.timeout, wire.exchange(question.bytes)).await;
-        let done = Instant::now();
-        let mut line = self.line.borrow_mut();
-        if let Some(place) = line.in_flight.get_mut(self.slot) {
-            *place = None;
+    /// This thread's share of a stream. A stream with fewer connections than there are threads is
+    /// shared by the first few.
+    fn add_lane(&mut self, stream: &StreamSetup, thread: u32) {
+        let shares = self.setup.threads.min(stream.connections);
+        if thread >= shares {
+            return;
         }
-        let latency = done.saturating_duration_since(line.start).saturating_sub(ticket.due);
-        let tally = &mut line.tally;
-        if ticket.is_measured {
-            tally.bytes_sent += question.bytes.len() as u64;
+        let connections =
+            stream.connections / shares + u32::from(thread < stream.connections % shares);
+        let (first, count) = stream.facilities;
+        let lane = self.lanes.len();
+        for number in 0..connections {
+            let nth = (number * shares + thread) as usize;
+            self.slots.push(Slot {
+                lane,
+                facility: first + nth % count.max(1),
+                state: State::Down(self.start),
+                conn: None,
+                generation: 0,
+                left: None,
+                is_listed: false,
+            });
         }
-        let fault = match answer {
-            Ok(Ok(head)) => {
-                self.live.answered.fetch_add(1, Ordering::Relaxed);
-                let audit = match head.status {
-                    200 => Some(question.audit(wire.body(head))),
-                    _ => None,
-                };
-                if ticket.is_measured {
-                    tally.bytes_received += wire.buffer.len() as u64;
-                    *tally.statuses.entry(head.status).or_default() += 1;
-                    if audit.is_some() {
-                        tally.latency.record(latency);
-                        tally.service.record(done.saturating_duration_since(sent));
-                    }
-                    tally.good += u64::from(matches!(audit, Some(Ok(()))));
-                }
-                if let Some(Err(wrong)) = audit {
-                    tally.note_wrong(wrong);
-                }
-                return !head.closes;
-            }
-            Ok(Err(failure)) => failure.fault(),
-            Err(_) => Fault::Timeout,
+        self.churn.push(stream.requests_per_connection);
+        self.lanes.push(Lane::new(
+            stream.name.clone(),
+            Arc::clone(&stream.prepared),
+            stream.plan.share(thread, shares),
+            self.setup.model,
+            self.setup.warmup,
+            self.setup.warmup + self.setup.duration,
+        ));
+    }
+
+    /// Begins to open the connection of a place.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(super) fn open(&mut self, at: usize) -> std::io::Result<()> {
+        let churn = self.slots.get(at).and_then(|slot| *self.churn.get(slot.lane)?);
+        // Between half and one and a half times the mean, so that they do not all close at once.
+        let left = churn.map(|mean| {
+            let spread = u32::try_from(self.random.below(u64::from(mean) + 1)).unwrap_or(mean);
+            (mean / 2 + spread).max(1)
+        });
+        let Some(slot) = self.slots.get_mut(at) else { return Ok(()) };
+        let secure: Option<&Secure> = self.setup.target.secure(slot.facility);
+        let conn = Conn::open(self.setup.target.address, secure)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.left = left;
+        let data = (u64::from(slot.generation) << 32) | at as u64;
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        epoll::add(&self.epoll, &conn, EventData::new_u64(data), flags)?;
+        slot.conn = Some(conn);
+        slot.state = State::Opening(Instant::now());
+        Ok(())
+    }
+
+    /// Waits for events, at most so long.
+    pub(super) fn wait(&self, most: Duration, events: &mut Vec<epoll::Event>) {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(most.subsec_nanos()),
         };
-        self.live.failed.fetch_add(1, Ordering::Relaxed);
-        if ticket.is_measured {
-            *tally.faults.entry(fault).or_default() += 1;
-            if fault == Fault::Timeout {
-                tally.latency.record(latency);
-            }
-        }
-        false
+        events.clear();
+        // An interrupted wait has no events; the next one will.
+        let _ = epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout));
     }
 
-    /// A fresh connection; `None` once the run is over.
-    async fn reconnect(&self) -> Option<Wire> {
-        while !self.line.borrow().is_closed {
-            match Wire::open(&self.setup.target).await {
-                Ok(wire) => {
-                    self.line.borrow_mut().tally.reconnects += 1;
-                    return Some(wire);
-                }
-                Err(_) => {
-                    self.line.borrow_mut().tally.reconnects_failed += 1;
-                    tokio::time::sleep(RECONNECT_PAUSE).await;
-                }
-            }
-        }
-        None
+    /// The place that an event is about; `None` if it is about an earlier connection.
+    pub(super) fn place(&self, event: &epoll::Event) -> Option<usize> {
+        let data = event.data.u64();
+        let at = usize::try_from(data & u64::from(u32::MAX)).ok()?;
+        let slot = self.slots.get(at)?;
+        (u64::from(slot.generation) == data >> 32 && slot.conn.is_some()).then_some(at)
     }
 }

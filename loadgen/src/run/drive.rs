@@ -1,45 +1,46 @@
-//! Runs the generator threads against one clock and gathers what they counted.
+//! Runs the generator threads against one clock and puts together what they counted.
 
 use super::RunError;
-use super::client::{Live, Phase, Setup, ThreadReport, work};
-use super::tally::Tally;
+use super::client::{Control, Event, Setup, ThreadReport, work};
+use super::machine;
+use super::result::{
+    Description, EXAMPLES_MAX, Measured, Model, RunResult, SCHEMA_VERSION, Second, Stream,
+};
+use super::series::Gatherer;
+use super::verdict::{Verdict, judge};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Time between "all connections are open" and the first request, for all threads to hear of it.
 const START_DELAY: Duration = Duration::from_millis(50);
 /// Time between two looks at the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Seconds that a thread may be ahead of the main one before it keeps them to itself.
+const SECONDS_AHEAD: usize = 16;
+/// A machine's clock that went on by so much more or less than time did was set.
+const CLOCK_STEP_MIN: Duration = Duration::from_secs(1);
 
-/// What a run measured.
-pub(super) struct Measured {
-    /// The threads' counts, merged.
-    pub tally: Tally,
-    /// Length of the measured part that took place.
-    pub measured: Duration,
-    /// The user ended the run early.
-    pub is_partial: bool,
-    /// CPU time of all generator threads and pacers; `None` where unknown.
-    pub cpu: Option<Duration>,
-    /// The busiest generator thread's share of one core, 0 to 1; `None` where unknown.
-    pub busiest: Option<f64>,
+/// Everything that a run needs.
+pub(super) struct Job {
+    /// What to do.
+    pub setup: Setup,
+    /// How to tell of it.
+    pub description: Description,
+    /// The server's process, if it is known: the report tells its cores.
+    pub server_pid: Option<u32>,
 }
 
-/// A moment of a run, for the progress line.
-pub(super) struct Progress {
+/// A moment of a run.
+#[derive(Clone, Debug)]
+pub struct Progress<'p> {
     /// Time since the start; zero while connections are being opened.
     pub elapsed: Duration,
-    /// Complete answers so far.
-    pub answered: u64,
-    /// Failed requests so far.
-    pub failed: u64,
-}
-
-enum Event {
-    Ready,
-    Done(Box<Result<ThreadReport, RunError>>),
+    /// Length of the whole plan, warm-up included.
+    pub planned: Duration,
+    /// A second that has just become complete.
+    pub second: Option<&'p Second>,
 }
 
 /// Makes one run. Ctrl-C ends it early with what there is.
@@ -47,88 +48,153 @@ enum Event {
 /// # Errors
 /// Everything that prevents a start.
 pub(super) fn drive(
-    setup: &Setup,
-    on_progress: impl FnMut(Progress),
-) -> Result<Measured, RunError> {
+    job: &Job,
+    on_progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<RunResult, RunError> {
+    let setup = &job.setup;
+    let connections = setup.streams.iter().map(|stream| stream.connections).sum();
+    machine::allow_files(connections)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| RunError::Generator(e.to_string()))?;
-    let live = Arc::new(Live::default());
-    let (phase, phases) = watch::channel(Phase::Opening);
-    // Two events from each thread: sending never waits.
-    let room = 2 * setup.threads as usize;
-    let (send, events) = mpsc::channel(room.max(1));
+    let control = Arc::new(Control::default());
+    let (send, events) = mpsc::channel(setup.threads as usize * SECONDS_AHEAD);
+    let mut threads = Vec::new();
     for thread in 0..setup.threads {
-        let (setup, phases, live) = (setup.clone(), phases.clone(), Arc::clone(&live));
-        let (ready, done) = (send.clone(), send.clone());
+        let (setup, control, events) = (setup.clone(), Arc::clone(&control), send.clone());
         let body = move || {
-            // INVARIANT: the channel has room, so the only failure is a main thread that is gone.
-            let ready = || drop(ready.try_send(Event::Ready));
-            let report = work(&setup, thread, phases, &live, ready);
-            drop(done.try_send(Event::Done(Box::new(report))));
+            let report = work(&setup, thread, &control, &events);
+            // A main thread that is gone needs no report.
+            let _ = events.blocking_send(Event::Done(Box::new(report)));
         };
-        std::thread::Builder::new()
-            .name(format!("generator-{thread}"))
-            .spawn(body)
-            .map_err(|e| RunError::Generator(e.to_string()))?;
+        let spawned = std::thread::Builder::new().name(format!("generator-{thread}")).spawn(body);
+        threads.push(spawned.map_err(|e| RunError::Generator(e.to_string()))?);
     }
-    drop((send, phases));
-    runtime.block_on(conduct(setup, phase, events, &live, on_progress))
+    drop(send);
+    let conducted = runtime.block_on(conduct(job, &control, events, on_progress));
+    // Whatever ended the conducting, no thread shall outlive it.
+    control.stop.store(true, Ordering::Relaxed);
+    for thread in threads {
+        if thread.join().is_err() {
+            return Err(RunError::Generator("a thread panicked".to_owned()));
+        }
+    }
+    conducted
 }
 
 async fn conduct(
-    setup: &Setup,
-    phase: watch::Sender<Phase>,
+    job: &Job,
+    control: &Control,
     mut events: mpsc::Receiver<Event>,
-    live: &Live,
-    mut on_progress: impl FnMut(Progress),
-) -> Result<Measured, RunError> {
+    on_progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<RunResult, RunError> {
+    let threads = job.setup.threads;
+    let planned = job.setup.warmup + job.setup.duration;
     let mut reports = Vec::new();
-    let (mut ready, mut is_partial, mut start) = (0, false, None);
+    let mut seconds = Gatherer::default();
+    let (mut ready, mut is_partial) = (0, false);
+    let mut clock = None;
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
-    while reports.len() < setup.threads as usize {
+    while reports.len() < threads as usize {
+        let elapsed = control.start.get().map_or(Duration::ZERO, Instant::elapsed).min(planned);
         tokio::select! {
             event = events.recv() => match event {
                 Some(Event::Ready) => ready += 1,
+                Some(Event::Second(second)) => {
+                    let second = seconds.add(*second, threads);
+                    on_progress(&Progress { elapsed, planned, second });
+                }
                 Some(Event::Done(report)) => reports.push((*report)?),
                 None => return Err(RunError::Generator("a thread died".to_owned())),
             },
             _ = tokio::signal::ctrl_c(), if !is_partial => {
                 is_partial = true;
-                phase.send_replace(Phase::Stopped);
+                control.stop.store(true, Ordering::Relaxed);
             }
-            _ = ticks.tick() => on_progress(Progress {
-                elapsed: start.map_or(Duration::ZERO, |s: Instant| s.elapsed()),
-                answered: live.answered.load(Ordering::Relaxed),
-                failed: live.failed.load(Ordering::Relaxed),
-            }),
+            _ = ticks.tick() => on_progress(&Progress { elapsed, planned, second: None }),
         }
-        if ready == setup.threads && start.is_none() && !is_partial {
-            let at = Instant::now() + START_DELAY;
-            start = Some(at);
-            phase.send_replace(Phase::Running(at));
+        if ready == threads && control.start.get().is_none() {
+            let start = Instant::now() + START_DELAY;
+            clock = Some((jiff::Timestamp::now(), Instant::now()));
+            // It is set here only, and only once.
+            let _ = control.start.set(start);
         }
     }
-    Ok(gather(setup, reports, is_partial))
+    for report in &mut reports {
+        for second in report.seconds.drain(..) {
+            seconds.add(second, threads);
+        }
+    }
+    let mut result = gather(job, reports, seconds.finish(), is_partial);
+    if let Some((wall, steady)) = clock {
+        result.description.started_at = wall.to_string();
+        result.notes.extend(clock_step(wall, steady));
+    }
+    Ok(result)
 }
 
-fn gather(setup: &Setup, reports: Vec<ThreadReport>, is_partial: bool) -> Measured {
+/// A note if the machine's clock was set during the run. Latency is measured by a clock that
+/// nobody can set, so the numbers stand; times of day in logs may not fit them.
+fn clock_step(wall: jiff::Timestamp, steady: Instant) -> Option<String> {
+    let by_wall = jiff::Timestamp::now().duration_since(wall).as_secs_f64();
+    let step = by_wall - steady.elapsed().as_secs_f64();
+    (step.abs() > CLOCK_STEP_MIN.as_secs_f64()).then(|| {
+        format!(
+            "the machine's clock was set by {step:+.1} s during the run; latency and rates are \
+             measured by a clock that cannot be set and are not affected"
+        )
+    })
+}
+
+fn gather(
+    job: &Job,
+    reports: Vec<ThreadReport>,
+    seconds: Vec<Second>,
+    is_partial: bool,
+) -> RunResult {
+    let setup = &job.setup;
     let ended = reports.iter().map(|r| r.ended).max().unwrap_or_default();
     let share = |report: &ThreadReport| {
-        Some(report.cpu?.as_secs_f64() / report.ended.as_secs_f64().max(f64::MIN_POSITIVE))
+        Some(report.cpu?.as_secs_f64() / report.ended.as_secs_f64().max(1e-9))
     };
-    let busiest = reports.iter().map(share).collect::<Option<Vec<_>>>();
-    let cpu = reports.iter().map(|r| Some(r.cpu? + r.pacer_cpu.unwrap_or_default())).sum();
-    let mut tally = Tally::new();
-    for report in reports {
-        tally.merge(report.tally);
+    let shares: Option<Vec<f64>> = reports.iter().map(share).collect();
+    let cpu: Option<Duration> = reports.iter().map(|report| report.cpu).sum();
+    let requests: u64 = reports.iter().map(|report| report.requests).sum();
+    let mut worker = machine::describe(setup.threads, &setup.cores, job.server_pid);
+    worker.cpu_seconds = cpu.map(|cpu| cpu.as_secs_f64());
+    worker.busiest_thread = shares.map(|shares| shares.into_iter().fold(0.0, f64::max));
+    worker.cpu_us_per_request =
+        worker.cpu_seconds.filter(|_| requests > 0).map(|cpu| cpu * 1e6 / requests as f64);
+    let mut result = RunResult {
+        schema_version: SCHEMA_VERSION,
+        description: job.description.clone(),
+        workers: vec![worker],
+        measured_seconds: ended.saturating_sub(setup.warmup).as_secs_f64(),
+        partial: is_partial,
+        total: Measured::default(),
+        streams: Vec::new(),
+        seconds,
+        wrong_examples: Vec::new(),
+        notes: Vec::new(),
+        verdict: Verdict::default(),
+    };
+    for stream in &setup.streams {
+        let mut measured = Measured::default();
+        let lanes = reports.iter().flat_map(|report| &report.lanes);
+        for lane in lanes.filter(|lane| lane.name == stream.name) {
+            measured.merge(&lane.measured);
+            result.wrong_examples.extend(lane.examples.iter().cloned());
+        }
+        result.total.merge(&measured);
+        result.streams.push(Stream { name: stream.name.clone(), measured });
     }
-    Measured {
-        tally,
-        measured: ended.saturating_sub(setup.warmup),
-        is_partial,
-        cpu,
-        busiest: busiest.map(|shares| shares.into_iter().fold(0.0, f64::max)),
+    result.wrong_examples.sort_by_key(|wrong| wrong.at_ms);
+    result.wrong_examples.truncate(EXAMPLES_MAX);
+    if is_partial && setup.model == Model::Open {
+        let mean = result.total.counts.due as f64 / result.measured_seconds.max(1e-9);
+        result.description.target_per_second = Some(mean);
     }
+    result.verdict = judge(&result);
+    result
 }

@@ -124,6 +124,25 @@ pub enum RunError {
          --medical-institution-code"
     )]
     NoFacility,
+    /// The user ended the run before the clock started.
+    #[error("SHK-LGR-018: ended before the first request was due: nothing was measured")]
+    Stopped,
+    /// A core that there is not.
+    #[error("SHK-LGR-019: the generator cannot be kept to core {core}: {source}")]
+    Cores {
+        /// Its number, from 0.
+        core: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A scenario file says something that makes no sense.
+    #[error("SHK-LGR-020: scenario {path}: {reason}")]
+    Scenario {
+        /// Which one.
+        path: PathBuf,
+        /// What to change.
+        reason: String,
+    },
 }
 
 impl RunError {

@@ -1,7 +1,7 @@
 //! `shikaku-loadgen example`: one question about a synthetic person, ready for `curl` or a file.
 
 use super::RunError;
-use super::query::{Interface, Style};
+use super::query::{Interface, Mix, Style};
 use super::source::{self, Block, People};
 use crate::population::{BLOCK, Population};
 use shikaku_domain::{
@@ -46,8 +46,9 @@ pub fn execute(args: &ExampleArgs) -> Result<(), Box<dyn Error>> {
         interface: args.interface,
         authority: "",
         token: None,
-        facility: Some(MedicalInstitutionCode::parse(&args.medical_institution_code)?),
+        facility: MedicalInstitutionCode::parse(&args.medical_institution_code)?,
         on,
+        mix: Mix::default(),
     };
     let validity = QualificationValidity::from_code(&args.validity)?;
     let body = question(&population, &style, validity).ok_or_else(|| {

@@ -3,19 +3,22 @@
 //! Answers must state their length: the engine knows it, and a generator that guesses where an
 //! answer ends measures something else. Chunked and unframed answers are faults.
 
-use super::tally::Fault;
+use super::result::Fault;
+use httparse::{EMPTY_HEADER, Response, Status};
 
 /// Longest status line and headers together, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Longest body, in bytes. An eligibility answer has about a thousand.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
-
-const VERSION: &[u8] = b"HTTP/1.1 ";
+/// Longest answer, in bytes.
+pub(super) const ANSWER_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX;
+/// Most headers. The engine sends five.
+const HEADERS_MAX: usize = 32;
 
 /// The head of an answer that has arrived in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// 100 to 599.
+    /// 200 to 599.
     pub status: u16,
     /// Bytes up to and including the empty line.
     pub head_bytes: usize,
@@ -30,72 +33,55 @@ pub(super) struct Head {
 /// # Errors
 /// The fault that makes the answer unusable, as soon as it can be told.
 pub(super) fn parse_head(arrived: &[u8]) -> Result<Option<Head>, Fault> {
-    if !arrived.iter().zip(VERSION).all(|(a, b)| a == b) {
-        return Err(Fault::StatusLine);
-    }
     let window = arrived.get(..HEAD_BYTES_MAX).unwrap_or(arrived);
-    let Some(end) = window.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return match arrived.len() {
-            HEAD_BYTES_MAX.. => Err(Fault::HeadTooLong),
-            _ => Ok(None),
-        };
-    };
-    let head = std::str::from_utf8(window.get(..end).unwrap_or_default())
-        .map_err(|_| Fault::HeaderLine)?;
-    let mut lines = head.split("\r\n");
-    let status = parse_status(lines.next().unwrap_or_default())?;
-    let (mut length, mut closes) = (None, false);
-    for line in lines {
-        let (name, value) = parse_header(line)?;
-        if name.eq_ignore_ascii_case("content-length") {
-            if length.replace(parse_length(value)?).is_some() {
-                return Err(Fault::LengthMissing);
-            }
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(Fault::Chunked);
-        } else if name.eq_ignore_ascii_case("connection") {
-            closes = value.eq_ignore_ascii_case("close");
+    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+    let mut answer = Response::new(&mut headers);
+    let head_bytes = match answer.parse(window) {
+        Ok(Status::Complete(bytes)) => bytes,
+        Ok(Status::Partial) if arrived.len() >= HEAD_BYTES_MAX => return Err(Fault::HeadTooLong),
+        Ok(Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLong),
+        Err(httparse::Error::HeaderName | httparse::Error::HeaderValue) => {
+            return Err(Fault::HeaderLine);
         }
-    }
-    Ok(Some(Head {
-        status,
-        head_bytes: end + 4,
-        body_bytes: length.ok_or(Fault::LengthMissing)?,
-        closes,
-    }))
-}
-
-fn parse_status(line: &str) -> Result<u16, Fault> {
-    let rest = line.strip_prefix("HTTP/1.1 ").ok_or(Fault::StatusLine)?;
-    let (code, after) = rest.split_at_checked(3).ok_or(Fault::StatusLine)?;
-    let is_three_digits = code.bytes().all(|b| b.is_ascii_digit());
-    if !is_three_digits || !(after.is_empty() || after.starts_with(' ')) || has_control(after) {
-        return Err(Fault::StatusLine);
-    }
-    let status = code.parse().map_err(|_| Fault::StatusLine)?;
-    // 1xx would announce a second head, and nothing here asks for one.
-    if (200..600).contains(&status) { Ok(status) } else { Err(Fault::StatusLine) }
-}
-
-fn parse_header(line: &str) -> Result<(&str, &str), Fault> {
-    let (name, value) = line.split_once(':').ok_or(Fault::HeaderLine)?;
-    let is_token = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_token) || has_control(value) {
+        Err(_) => return Err(Fault::StatusLine),
+    };
+    if !has_full_line_ends(window.get(..head_bytes).unwrap_or_default()) {
         return Err(Fault::HeaderLine);
     }
-    Ok((name, value.trim_matches([' ', '\t'])))
+    let status = match (answer.version, answer.code) {
+        // 1xx would announce a second head, and nothing here asks for one.
+        (Some(1), Some(status)) if (200..600).contains(&status) => status,
+        _ => return Err(Fault::StatusLine),
+    };
+    let (mut length, mut closes) = (None, false);
+    for header in answer.headers.iter() {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            if length.replace(parse_length(header.value)?).is_some() {
+                return Err(Fault::LengthMissing);
+            }
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err(Fault::Chunked);
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            closes = header.value.eq_ignore_ascii_case(b"close");
+        }
+    }
+    Ok(Some(Head { status, head_bytes, body_bytes: length.ok_or(Fault::LengthMissing)?, closes }))
 }
 
-fn has_control(text: &str) -> bool {
-    text.bytes().any(|b| b.is_ascii_control() && b != b'\t')
+/// Whether every line ends with both characters: a lone line feed is a line's end to some readers
+/// only, and answers on which readers disagree are wrong.
+fn has_full_line_ends(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head)
+        .all(|at| at.checked_sub(1).is_some_and(|before| head.get(before) == Some(&b'\r')))
 }
 
-fn parse_length(value: &str) -> Result<usize, Fault> {
-    if value.is_empty() || value.len() > 20 || !value.bytes().all(|b| b.is_ascii_digit()) {
+fn parse_length(value: &[u8]) -> Result<usize, Fault> {
+    if value.is_empty() || value.len() > 20 || !value.iter().all(u8::is_ascii_digit) {
         return Err(Fault::LengthMissing);
     }
-    match value.parse() {
-        Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
+    match std::str::from_utf8(value).map(str::parse) {
+        Ok(Ok(length)) if length <= BODY_BYTES_MAX => Ok(length),
         _ => Err(Fault::BodyTooLong),
     }
 }
@@ -132,6 +118,7 @@ mod tests {
         check("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Fault::StatusLine);
         check("SSH-2.0-x", Fault::StatusLine);
         check("HTTP/1.1 20 OK\r\n\r\n", Fault::StatusLine);
+        check("HTTP/1.1 600 OK\r\n\r\n", Fault::StatusLine);
         check("HTTP/1.1 2000 OK\r\n\r\n", Fault::StatusLine);
         check("HTTP/1.1 100 Continue\r\n\r\n", Fault::StatusLine);
         check("HTTP/1.1 200 OK\r\n\r\n", Fault::LengthMissing);

@@ -1,14 +1,19 @@
 //! The login that the interface's JSON service asks for before the first question.
 
 use super::RunError;
+use super::conn::{Conn, Failure};
 use super::http::render_request;
 use super::target::Target;
-use super::wire::{Failure, Wire};
-use std::time::Duration;
+use rustix::event::epoll::EventFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use std::io;
+use std::time::{Duration, Instant};
 
 const PATH: &str = "/oqs-api-pro/MSA12020/ILI12020SV01/auth";
+/// Longest wait without looking at the time.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// Logs in and gives the token for the `Authorization` header.
+/// Logs in as the first facility and gives the token for the `Authorization` header.
 ///
 /// # Errors
 /// [`RunError::Login`] when the answer holds no token, or what prevents asking.
@@ -18,26 +23,39 @@ pub(super) fn log_in(
     password: &str,
     timeout: Duration,
 ) -> Result<String, RunError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| RunError::Generator(e.to_string()))?;
     let body = serde_json::json!({"userId": user, "password": password}).to_string();
     let headers = "Content-Type: application/json;charset=UTF-8\r\nAccept: application/json\r\n";
     let request = render_request(&target.authority, PATH, headers, &body);
-    runtime.block_on(async {
-        let mut wire = Wire::open(target).await.map_err(|e| target.explain(e))?;
-        let answer = tokio::time::timeout(timeout, wire.exchange(&request)).await;
-        let head = match answer {
-            Ok(Ok(head)) => head,
-            Ok(Err(Failure::Io(error))) => return Err(target.explain(error)),
-            Ok(Err(Failure::Fault(fault))) => {
+    let deadline = Instant::now() + timeout;
+    let explain = |error| target.explain(error);
+    let mut conn = Conn::open(target.address, target.secure(0)).map_err(explain)?;
+    while !conn.establish().map_err(explain)? {
+        wait(&conn, deadline).map_err(explain)?;
+    }
+    conn.send(&request).map_err(explain)?;
+    let head = loop {
+        match conn.advance(EventFlags::IN) {
+            Ok(Some(head)) => break head,
+            Ok(None) => {}
+            Err(Failure::Io(error)) => return Err(target.explain(error)),
+            Err(Failure::Fault(fault)) => {
                 return Err(RunError::Probe { reason: format!("{fault:?} at login") });
             }
-            Err(_) => return Err(RunError::Probe { reason: "no answer to the login".to_owned() }),
-        };
-        token(wire.body(head)).ok_or(RunError::Login { path: PATH, status: head.status })
-    })
+        }
+        if wait(&conn, deadline).is_err() {
+            return Err(RunError::Probe { reason: "no answer to the login".to_owned() });
+        }
+    };
+    token(conn.body()).ok_or(RunError::Login { path: PATH, status: head.status })
+}
+
+/// Waits until there is something to do.
+fn wait(conn: &Conn, deadline: Instant) -> io::Result<()> {
+    if Instant::now() >= deadline {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    rustix::event::poll(&mut [PollFd::new(conn, PollFlags::IN)], Some(&LOOK))?;
+    Ok(())
 }
 
 /// The token, if there is one that can stand in a header.

@@ -1,17 +1,21 @@
 //! The questions: prepared before the clock starts, each with the answer that the rules give.
 
 use super::RunError;
+use super::audit::{Difference, Expected, Form, Times};
 use super::http::render_request;
-use super::schedule::Random;
+use super::plan::Random;
 use super::source::{Block, People};
-use super::tally::WrongAnswer;
 use shikaku_domain::{
-    CardQuery, Day, Folded, LimitApplicationCertificateRelatedConsFlg, MedicalInstitutionCode,
-    QualificationValidity, Registration, decide,
+    CardQuery, CharacterCode, Day, Folded, Insurer, LimitApplicationCertificateRelatedConsFlg,
+    MedicalInstitutionCode, Registration, Timestamp, decide, disclose,
 };
-use shikaku_wire::v1::EligibilityRequest;
+use shikaku_wire::oqs::{
+    Answered, MessageResult, SingleAnswer, parse_json, parse_xml, to_json, to_xml,
+};
+use shikaku_wire::v1::{EligibilityAnswer, EligibilityRequest};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Which of the engine's interfaces is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
@@ -26,7 +30,7 @@ pub enum Interface {
 }
 
 impl Interface {
-    const fn path(self) -> &'static str {
+    pub(super) const fn path(self) -> &'static str {
         match self {
             Self::OqsJson => "/oqs-api-pro/MSA01030/ILI01030SV01/search",
             Self::V1 => "/v1/eligibility",
@@ -42,24 +46,59 @@ impl Interface {
         }
     }
 
-    /// What stands before the code of the validity in an answer.
-    const fn marker(self) -> &'static [u8] {
+    /// [`SOME_TIME`] as this interface writes it.
+    const fn some_time(self) -> &'static str {
         match self {
-            Self::OqsJson => b"\"QualificationValidity\":\"",
-            Self::V1 => b"\"qualificationValidity\":\"",
-            Self::OqsXml => b"<QualificationValidity>",
+            Self::V1 => "2001-09-09T10:46:40+09:00",
+            Self::OqsJson | Self::OqsXml => "20010909104640",
+        }
+    }
+
+    const fn form(self) -> Form {
+        match self {
+            Self::OqsJson | Self::V1 => Form::Json,
+            Self::OqsXml => Form::Xml,
         }
     }
 }
 
-/// In 1000 questions, how many have a number that nobody has: typing errors at the desk.
-const MISTYPED_PER_MILLE: u64 = 30;
-/// In 1000 questions, how many are about a card that the person no longer uses, if there is one.
-const OLD_CARD_PER_MILLE: u64 = 100;
-/// In 1000 questions, how many carry the patient's consent to the limit certificate.
-const CONSENT_PER_MILLE: u64 = 300;
 /// Ends no synthetic number, so a number with it is nobody's.
 const IMPOSSIBLE_SUFFIX: &str = "QQQ";
+/// How many questions back a patient may have been who comes again.
+const REPEAT_WITHIN: u64 = 1000;
+/// Stands in an expected answer for the time at which it will be made: 2001-09-09.
+const SOME_TIME: u64 = 1_000_000_000;
+
+/// Who asks about what: shares in 1000 questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mix {
+    /// The number is one that nobody has: a typing error at the desk.
+    pub mistyped: u64,
+    /// The card is one that the person no longer uses, if there is one.
+    pub old_card: u64,
+    /// The patient consents to showing the limit certificate.
+    pub consent: u64,
+    /// The patient was asked about shortly before: another department, the pharmacy.
+    pub repeat: u64,
+    /// Days from the day of the run to the day asked about, such as 1 for tomorrow's patients.
+    pub days_ahead: i32,
+}
+
+impl Default for Mix {
+    /// An ordinary day; approximations from general knowledge.
+    fn default() -> Self {
+        Self { mistyped: 30, old_card: 100, consent: 300, repeat: 0, days_ahead: 0 }
+    }
+}
+
+impl Mix {
+    /// Whether all shares are shares.
+    pub(super) fn is_in_range(&self) -> bool {
+        [self.mistyped, self.old_card, self.consent, self.repeat].iter().all(|n| *n <= 1000)
+            && (-3650..=3650).contains(&self.days_ahead)
+    }
+}
 
 /// How questions are asked.
 pub(super) struct Style<'a> {
@@ -71,26 +110,31 @@ pub(super) struct Style<'a> {
     pub authority: &'a str,
     /// Token for the interfaces that need a login.
     pub token: Option<&'a str>,
-    /// Facility that asks; unused by v1, where the certificate alone says so.
-    pub facility: Option<MedicalInstitutionCode>,
+    /// Facility that asks; v1 messages do not name it.
+    pub facility: MedicalInstitutionCode,
     /// Day that the questions are about.
     pub on: Day,
+    /// What is asked about.
+    pub mix: Mix,
 }
 
 /// Questions ready to send, used in a ring. They hold personal data (synthetic as it is), so they
 /// have no `Debug`.
 pub(super) struct Prepared {
+    /// Requests and right answers.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    marker: Option<&'static [u8]>,
+    form: Form,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Entry {
-    start: usize,
-    end: usize,
+    request: Range<usize>,
+    /// Empty where answers are not audited.
+    answer: Range<usize>,
+    /// In the answer.
+    times: Times,
     person: u64,
-    expected: QualificationValidity,
 }
 
 /// Whom question `k` is about, and the randomness for the rest of it.
@@ -101,22 +145,41 @@ struct Pick {
 }
 
 impl Pick {
-    fn new(k: usize, persons: u64, seed: u64) -> Self {
+    fn new(k: usize, persons: u64, seed: u64, mix: &Mix) -> Self {
+        let (person, mut random) = Self::draw(k as u64, persons, seed);
+        if k == 0 || random.below(1000) >= mix.repeat {
+            return Self { k, person, random };
+        }
+        let before = 1 + random.below(REPEAT_WITHIN.min(k as u64));
+        let (person, _) = Self::draw(k as u64 - before, persons, seed);
+        Self { k, person, random }
+    }
+
+    fn draw(k: u64, persons: u64, seed: u64) -> (u64, Random) {
         // Two steps, so that neighbouring seeds and questions have nothing in common.
-        let mut random = Random::new(Random::new(seed).bits() ^ k as u64);
+        let mut random = Random::new(Random::new(seed).bits() ^ k);
         let mut random = Random::new(random.bits());
-        Self { k, person: random.below(persons), random }
+        (random.below(persons), random)
     }
 }
 
 /// One question of the ring.
-#[derive(Clone, Copy)]
 pub(super) struct Question<'p> {
     /// The request as it is sent.
     pub bytes: &'p [u8],
+    /// The status that the answer must have.
+    pub status: u16,
     person: u64,
     /// What the answer must say; `None` where answers are not audited.
-    expected: Option<(QualificationValidity, &'static [u8])>,
+    pub expected: Option<Expected<'p>>,
+}
+
+/// A wrong answer and whom it is about.
+pub(super) struct Wrong {
+    /// What differs.
+    pub difference: Difference,
+    /// Index in the population.
+    pub person: u64,
 }
 
 impl Prepared {
@@ -135,47 +198,60 @@ impl Prepared {
         mut tick: impl FnMut(),
     ) -> Result<Self, RunError> {
         let insurers: HashMap<_, _> = people.insurers.iter().map(|i| (i.number, i)).collect();
-        let mut picks: Vec<Pick> = (0..count).map(|k| Pick::new(k, people.persons, seed)).collect();
+        let pick = |k| Pick::new(k, people.persons, seed, &style.mix);
+        let mut picks: Vec<Pick> = (0..count).map(pick).collect();
         picks.sort_unstable_by_key(|pick| pick.person);
         let mut bytes = Vec::new();
         let mut entries = Vec::with_capacity(count);
         let mut block = Block::default();
         for mut pick in picks {
             block.load(people, pick.person);
-            let asked =
-                choose(block.of(pick.person), style.on, &mut pick.random).ok_or_else(|| {
-                    RunError::Population(format!("person {} is registered nowhere", pick.person))
-                })?;
-            let (query, number) = ask(asked, &mut pick.random)?;
-            let insurer = insurers.get(&query.insurer).copied();
-            let expected = decide(insurer, &block.registrations, &query, style.on).validity();
+            let registered = block.of(pick.person);
+            let asked = choose(registered, style, &mut pick.random).ok_or_else(|| {
+                RunError::Population(format!("person {} is registered nowhere", pick.person))
+            })?;
+            let (query, number) = ask(asked, &style.mix, &mut pick.random)?;
+            let body = style.body(asked, &query, &number);
             let start = bytes.len();
-            bytes.extend(style.render(asked, &query, &number));
-            let entry = Entry { start, end: bytes.len(), person: pick.person, expected };
-            entries.push((pick.k, entry));
+            bytes.extend(style.render(&body));
+            let request = start..bytes.len();
+            let mut answer = request.end..request.end;
+            let mut times = Times::find(&[], style.interface.some_time());
+            if style.path.is_none() {
+                let insurer = insurers.get(&query.insurer).copied();
+                let right = style.answer(&body, &query, insurer, &block.registrations)?;
+                times = Times::find(&right, style.interface.some_time());
+                bytes.extend(right);
+                answer.end = bytes.len();
+            }
+            entries.push((pick.k, Entry { request, answer, times, person: pick.person }));
             tick();
         }
         entries.sort_unstable_by_key(|(k, _)| *k);
         let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-        Ok(Self { bytes, entries, marker: style.path.is_none().then(|| style.interface.marker()) })
+        Ok(Self { bytes, entries, form: style.interface.form() })
     }
 
     /// One request without meaning, over and over: what the transport alone costs.
     pub(super) fn constant(authority: &str, path: &str) -> Self {
         let bytes = render_request(authority, path, "Content-Type: application/json\r\n", "{}");
-        let expected = QualificationValidity::NotFound;
-        let entry = Entry { start: 0, end: bytes.len(), person: 0, expected };
-        Self { bytes, entries: vec![entry], marker: None }
+        let end = bytes.len();
+        let times = Times::find(&[], Interface::V1.some_time());
+        let entry = Entry { request: 0..end, answer: end..end, times, person: 0 };
+        Self { bytes, entries: vec![entry], form: Form::Json }
     }
 
     /// The question for request `k`, `None` only from an empty ring.
     pub(super) fn question(&self, k: u64) -> Option<Question<'_>> {
         let at = usize::try_from(k % self.entries.len().max(1) as u64).ok()?;
         let entry = self.entries.get(at)?;
+        let body = self.bytes.get(entry.answer.clone())?;
+        let expected = Expected { body, times: entry.times, form: self.form };
         Some(Question {
-            bytes: self.bytes.get(entry.start..entry.end)?,
+            bytes: self.bytes.get(entry.request.clone())?,
+            status: 200,
             person: entry.person,
-            expected: self.marker.map(|marker| (entry.expected, marker)),
+            expected: (!body.is_empty()).then_some(expected),
         })
     }
 
@@ -187,42 +263,30 @@ impl Prepared {
 }
 
 impl Question<'_> {
-    /// Compares an answer's body with what the rules give.
+    /// Compares the body of an answer to this facility with what the population gives.
     ///
     /// # Errors
     /// The difference, without personal data.
-    pub(super) fn audit(&self, body: &[u8]) -> Result<(), WrongAnswer> {
-        let Some((expected, marker)) = self.expected else { return Ok(()) };
-        let got = validity_code(body, marker);
-        let expected = expected.code().chars().next();
-        if got == expected {
-            return Ok(());
-        }
-        // Anything but an ASCII digit is not a code and might be part of somebody's data.
-        let got = got.filter(char::is_ascii_digit);
-        Err(WrongAnswer { person: self.person, expected: expected.unwrap_or('?'), got })
-    }
-}
-
-/// The one character after the first marker.
-fn validity_code(body: &[u8], marker: &[u8]) -> Option<char> {
-    let at = body.windows(marker.len()).position(|window| window == marker)?;
-    let code = body.get(at + marker.len()..at + marker.len() + 2)?;
-    // One character, then the end of the value: "12" is not a code.
-    match code {
-        [code, b'"' | b'<'] => Some(char::from(*code)),
-        _ => None,
+    pub(super) fn audit(
+        &self,
+        body: &[u8],
+        facility: Option<MedicalInstitutionCode>,
+    ) -> Result<(), Wrong> {
+        let Some(expected) = &self.expected else { return Ok(()) };
+        let audit = expected.audit(body, facility);
+        audit.map_err(|difference| Wrong { difference, person: self.person })
     }
 }
 
 /// The card that the patient shows: mostly a current one, sometimes an old one.
 fn choose<'r, 'a>(
     registrations: &'r [Registration<'a>],
-    on: Day,
+    style: &Style<'_>,
     random: &mut Random,
 ) -> Option<&'r Registration<'a>> {
-    let (current, old): (Vec<_>, Vec<_>) = registrations.iter().partition(|r| r.period.covers(on));
-    let wants_old = random.below(1000) < OLD_CARD_PER_MILLE;
+    let (current, old): (Vec<_>, Vec<_>) =
+        registrations.iter().partition(|r| r.period.covers(style.on));
+    let wants_old = random.below(1000) < style.mix.old_card;
     let among = if current.is_empty() || (wants_old && !old.is_empty()) { old } else { current };
     among.get(usize::try_from(random.below(among.len() as u64)).ok()?).copied()
 }
@@ -230,14 +294,15 @@ fn choose<'r, 'a>(
 /// The query and the number as it is typed: as printed, or mistyped.
 fn ask<'r>(
     asked: &'r Registration<'_>,
+    mix: &Mix,
     random: &mut Random,
 ) -> Result<(CardQuery, Cow<'r, str>), RunError> {
     let mut query = CardQuery::for_card(asked);
     let printed = asked.card.number.text().expose();
-    if random.below(1000) < CONSENT_PER_MILLE {
+    if random.below(1000) < mix.consent {
         query.limit_consent = LimitApplicationCertificateRelatedConsFlg::Given;
     }
-    if random.below(1000) >= MISTYPED_PER_MILLE {
+    if random.below(1000) >= mix.mistyped {
         return Ok((query, Cow::Borrowed(printed.as_ref())));
     }
     let room = shikaku_domain::CARD_TEXT_CHARS_MAX - IMPOSSIBLE_SUFFIX.len();
@@ -248,10 +313,51 @@ fn ask<'r>(
 }
 
 impl Style<'_> {
-    fn render(&self, asked: &Registration<'_>, query: &CardQuery, number: &str) -> Vec<u8> {
-        let body = self.body(asked, query, number);
+    fn render(&self, body: &str) -> Vec<u8> {
         let path = self.path.unwrap_or(self.interface.path());
-        render_request(self.authority, path, &self.headers(), &body)
+        render_request(self.authority, path, &self.headers(), body)
+    }
+
+    /// The right answer to a message, by the population and the rules.
+    fn answer(
+        &self,
+        body: &str,
+        query: &CardQuery,
+        insurer: Option<&Insurer>,
+        registrations: &[Registration<'_>],
+    ) -> Result<Vec<u8>, RunError> {
+        let at = Timestamp::from_unix_seconds(SOME_TIME);
+        let outcome = decide(insurer, registrations, query, self.on);
+        let disclosure = disclose(&outcome, query, self.facility, self.on);
+        let request = match self.interface {
+            Interface::V1 => {
+                let disclosure = disclosure.as_ref();
+                let on = self.on;
+                let mut bytes = Vec::new();
+                EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut bytes);
+                return Ok(bytes);
+            }
+            Interface::OqsJson => parse_json(body.as_bytes()),
+            Interface::OqsXml => parse_xml(body.as_bytes()).map(|(request, _)| request),
+        };
+        let request = request.map_err(|e| RunError::Population(e.ja()))?;
+        let result = MessageResult::Answered(Answered {
+            outcome,
+            disclosure: disclosure.as_ref(),
+            insurer,
+            limit_consent: query.limit_consent,
+            search_info: Some(&request.search_info),
+        });
+        let answer = SingleAnswer::to_request(&request, at, result);
+        let mut bytes = Vec::new();
+        match self.interface {
+            Interface::OqsXml => {
+                // 〓 stands for what XML lacks, on both sides.
+                let _replaced = to_xml(&answer, CharacterCode::Utf8, &mut bytes);
+            }
+            Interface::OqsJson | Interface::V1 => to_json(&answer, &mut bytes),
+        }
+        Ok(bytes)
     }
 
     /// The message that asks about this card, with the number as it was typed.
@@ -313,7 +419,7 @@ impl Style<'_> {
     fn json_body(&self, fields: impl Iterator<Item = (&'static str, String)>) -> String {
         let search: serde_json::Map<_, _> =
             fields.map(|(name, value)| (name.to_owned(), value.into())).collect();
-        let facility = self.facility.map(|f| f.to_string());
+        let facility = self.facility.to_string();
         serde_json::json!({"XmlMsg": {
             "MessageHeader": {
                 "QualificationConfirmationDate": self.on.to_string(),
@@ -329,7 +435,7 @@ impl Style<'_> {
             format!("<{name}>{}</{name}>", quick_xml::escape::escape(&value))
         };
         let search: String = fields.map(element).collect();
-        let facility = self.facility.map_or_else(String::new, |f| f.to_string());
+        let facility = self.facility.to_string();
         let header = element(("QualificationConfirmationDate", self.on.to_string()))
             + &element(("MedicalInstitutionCode", facility));
         format!(

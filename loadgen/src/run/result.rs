@@ -47,7 +47,7 @@ pub struct RunResult {
 }
 
 /// What was to be done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Name of the scenario; `lookups` for a run that the command line describes.
     pub scenario: String,
@@ -91,9 +91,10 @@ pub struct Description {
 }
 
 /// When the next request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
+    #[default]
     /// By a plan that never waits for the server: queueing shows as latency.
     Open,
     /// As soon as a connection has its answer: hides queueing.

@@ -1,35 +1,33 @@
 //! Servers that break the protocol are counted by what they did, and nothing hangs.
 
 use super::server::{Act, ok, serve};
-use super::setup;
-use crate::run::client::Setup;
-use crate::run::drive::drive;
+use super::{Plain, plain};
 use crate::run::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX};
-use crate::run::tally::{Fault, Tally};
+use crate::run::result::{Fault, RunResult};
 use std::time::Duration;
 
 /// Each connection's first answer is right, all others are `act`.
-fn lie(act: impl Fn() -> Act + Send + Sync + 'static) -> Tally {
+fn lie(act: impl Fn() -> Act + Send + Sync + 'static) -> RunResult {
     let server =
         serve(None, move |number, _| if number == 0 { Act::Send(ok("{}")) } else { act() });
     // A connection that was opened again gets no probe: one right answer, then the lie.
-    let setup = Setup { timeout: Duration::from_millis(100), ..setup(server) };
-    drive(&setup, |_| {}).unwrap().tally
+    Plain { timeout: Duration::from_millis(100), ..plain(server) }.run().unwrap()
 }
 
 #[track_caller]
 fn check(answer: &str, faults: &[Fault]) {
     let bytes = answer.as_bytes().to_vec();
-    check_tally(&lie(move || Act::SendAndClose(bytes.clone())), faults);
+    check_result(&lie(move || Act::SendAndClose(bytes.clone())), faults);
 }
 
 #[track_caller]
-fn check_tally(tally: &Tally, faults: &[Fault]) {
+fn check_result(result: &RunResult, faults: &[Fault]) {
+    let tally = &result.total.counts;
     let seen: Vec<_> = tally.faults.keys().copied().collect();
     assert!(!seen.is_empty() && seen.iter().all(|fault| faults.contains(fault)), "{seen:?}");
     assert_eq!(tally.due, 50);
     assert_eq!(tally.good + tally.failed() + tally.unsent + tally.unanswered, tally.due);
-    assert!(tally.reconnects > 0);
+    assert!(tally.connects > 0);
 }
 
 #[test]
@@ -48,11 +46,11 @@ fn broken_answers_are_counted_by_kind() {
 
 #[test]
 fn a_reset_and_a_silent_server_are_counted_too() {
-    check_tally(&lie(|| Act::Reset), &[Fault::Broken, Fault::Closed]);
+    check_result(&lie(|| Act::Reset), &[Fault::Broken, Fault::Closed]);
     let silent = lie(|| Act::Hang);
-    check_tally(&silent, &[Fault::Timeout]);
+    check_result(&silent, &[Fault::Timeout]);
     // Time-outs stay in the percentiles, as lower bounds.
-    assert!(silent.latency.0.max() >= 100_000_000);
+    assert!(silent.total.latency.max() >= Duration::from_millis(100));
 }
 
 #[test]
@@ -62,7 +60,7 @@ fn a_server_that_closes_idle_connections_costs_no_request() {
         0 => Act::Send(ok("{}")),
         _ => Act::SendAndClose(ok("{}")),
     });
-    let tally = drive(&Setup { rate: 40, ..setup(server) }, |_| {}).unwrap().tally;
-    assert!(tally.reconnects > 0);
+    let tally = Plain { rate: 40.0, ..plain(server) }.counts();
+    assert!(tally.connects > 0);
     assert_eq!((tally.good, tally.failed()), (10, 0));
 }

@@ -3,33 +3,82 @@
 mod honest;
 mod lying;
 mod questions;
+mod scenarios;
 mod server;
 mod tls;
 
-use super::client::{Mode, Setup};
+use super::RunError;
+use super::client::{Setup, StreamSetup};
+use super::drive::{Job, drive};
+use super::plan::{Curve, Plan};
 use super::query::Prepared;
-use super::schedule::Arrivals;
+use super::result::{Counts, Description, Model, RunResult, Spacing};
 use super::target::{Reach, Target};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-const CONSTANT: Mode = Mode::Open(Arrivals::Constant);
+/// A short run: one thread, constant requests without audit; tests change what they are about.
+#[derive(Clone)]
+struct Plain {
+    target: Arc<Target>,
+    prepared: Arc<Prepared>,
+    model: Model,
+    spacing: Spacing,
+    rate: f64,
+    threads: u32,
+    connections: u32,
+    requests_per_connection: Option<u32>,
+    warmup: Duration,
+    duration: Duration,
+    timeout: Duration,
+}
 
-/// One thread, constant requests without audit; tests change what they are about.
-fn setup(server: SocketAddr) -> Setup {
+fn plain(server: SocketAddr) -> Plain {
     let target = Target::new(&format!("http://{server}"), None, Reach::Loopback).unwrap();
-    let prepared = Arc::new(Prepared::constant(&target.authority, "/constant"));
-    Setup {
-        target,
-        prepared,
-        mode: CONSTANT,
-        rate: 200,
+    Plain {
+        prepared: Arc::new(Prepared::constant(&target.authority, "/constant")),
+        target: Arc::new(target),
+        model: Model::Open,
+        spacing: Spacing::Even,
+        rate: 200.0,
         threads: 1,
         connections: 4,
+        requests_per_connection: None,
         warmup: Duration::ZERO,
         duration: Duration::from_millis(250),
         timeout: Duration::from_secs(10),
-        seed: 1,
+    }
+}
+
+impl Plain {
+    fn run(self) -> Result<RunResult, RunError> {
+        let curve = Curve::constant(self.rate, self.warmup + self.duration).unwrap();
+        let facilities = self.target.facilities();
+        let stream = StreamSetup {
+            name: "lookups".to_owned(),
+            prepared: self.prepared,
+            plan: Plan::Rate { curve: Arc::new(curve), spacing: self.spacing, seed: 1 },
+            connections: self.connections,
+            facilities: (0, facilities),
+            requests_per_connection: self.requests_per_connection,
+        };
+        let setup = Setup {
+            target: self.target,
+            streams: vec![stream],
+            model: self.model,
+            threads: self.threads,
+            cores: Vec::new(),
+            warmup: self.warmup,
+            duration: self.duration,
+            timeout: self.timeout,
+        };
+        let description = Description { model: self.model, ..Description::default() };
+        drive(&Job { setup, description, server_pid: None }, &mut |_| {})
+    }
+
+    /// What it counted.
+    fn counts(self) -> Counts {
+        self.run().unwrap().total.counts
     }
 }

@@ -1,17 +1,17 @@
 //! Questions are about real people of the population and know their right answers.
 
 use super::server::{Act, ok, serve};
-use super::setup;
-use crate::run::client::Setup;
-use crate::run::drive::drive;
-use crate::run::query::{Interface, Prepared, Style};
-use crate::run::report::Report;
+use super::{Plain, plain};
+use crate::run::Summary;
+use crate::run::query::{Interface, Mix, Prepared, Style};
+use crate::run::result::RunResult;
 use crate::run::source::People;
 use shikaku_domain::{
     CardFace, CardText, Day, InsuredBranchNumber, InsuredCardClassification, Insurer,
     InsurerNumber, MedicalInstitutionCode, Period, PersonId, Personal, Registration, Sex,
 };
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ const AUTHORITY: &str = "127.0.0.1:1";
 
 fn day(text: &str) -> Day {
     Day::parse(text).unwrap()
+}
+
+fn facility() -> MedicalInstitutionCode {
+    MedicalInstitutionCode::parse("1312345678").unwrap()
 }
 
 fn insurer() -> Insurer {
@@ -80,8 +84,9 @@ fn prepare(interface: Interface, authority: &str, count: usize) -> Prepared {
         interface,
         authority,
         token: Some("token-1"),
-        facility: MedicalInstitutionCode::parse("1312345678").ok(),
+        facility: facility(),
         on: day("20261122"),
+        mix: Mix::default(),
     };
     let people = People {
         persons: 1000,
@@ -96,6 +101,11 @@ fn requests(prepared: &Prepared) -> Vec<String> {
     let count = prepared.size().0 as u64;
     let text = |k| std::str::from_utf8(prepared.question(k).unwrap().bytes).unwrap().to_owned();
     (0..count).map(text).collect()
+}
+
+fn answer_to(prepared: &Prepared, k: u64) -> String {
+    let expected = prepared.question(k).unwrap().expected.unwrap();
+    String::from_utf8(expected.body.to_vec()).unwrap()
 }
 
 /// What the rules give for a question, told from its text.
@@ -114,23 +124,16 @@ fn each_question_knows_its_right_answer() {
     for (k, request) in requests(&prepared).iter().enumerate() {
         let answer = right_answer(request);
         let question = prepared.question(k as u64).unwrap();
-        let body = format!("{{\"qualificationValidity\":\"{answer}\"}}");
-        assert_eq!(question.audit(body.as_bytes()), Ok(()), "question {k}");
-        assert!(question.audit(b"{\"qualificationValidity\":\"2\"}").is_err());
+        let right = answer_to(&prepared, k as u64);
+        assert!(right.contains(&format!("\"qualificationValidity\":\"{answer}\"")), "{right}");
+        assert!(question.audit(right.as_bytes(), None).is_ok());
+        let other = right.replace("Validity\":\"", "Validity\":\"2");
+        assert!(question.audit(other.as_bytes(), None).is_err());
         mistyped += u32::from(answer == '4');
         old += u32::from(answer == '3');
     }
     assert!((90..220).contains(&mistyped), "about 3 %: {mistyped}");
     assert!((380..620).contains(&old), "about 10 %: {old}");
-}
-
-#[test]
-fn an_answer_without_a_code_is_wrong() {
-    let prepared = prepare(Interface::V1, AUTHORITY, 1);
-    let question = prepared.question(0).unwrap();
-    for body in ["", "{}", "\"qualificationValidity\":\"", "\"qualificationValidity\":\"11\""] {
-        assert_eq!(question.audit(body.as_bytes()).unwrap_err().got, None, "{body}");
-    }
 }
 
 #[test]
@@ -180,8 +183,9 @@ fn an_empty_population_is_refused() {
         interface: Interface::V1,
         authority: AUTHORITY,
         token: None,
-        facility: None,
+        facility: facility(),
         on: day("20261122"),
+        mix: Mix::default(),
     };
     for persons in [0, 10] {
         let people = People { persons, block_persons: 16, block: &|_| Vec::new(), insurers: &[] };
@@ -209,50 +213,64 @@ fn twins_on_one_card_without_branch_are_ambiguous() {
         interface: Interface::V1,
         authority: AUTHORITY,
         token: None,
-        facility: None,
+        facility: facility(),
         on: day("20261122"),
+        mix: Mix::default(),
     };
     let prepared = Prepared::lookups(20, &people, &style, 7, || {}).unwrap();
     for (k, request) in requests(&prepared).iter().enumerate() {
         let right = if request.contains("QQQ") { '4' } else { '5' };
-        let body = format!("\"qualificationValidity\":\"{right}\"");
-        assert_eq!(prepared.question(k as u64).unwrap().audit(body.as_bytes()), Ok(()));
+        let answer = answer_to(&prepared, k as u64);
+        assert!(answer.contains(&format!("\"qualificationValidity\":\"{right}\"")), "{answer}");
     }
 }
 
-fn audited_run(answer: fn(&str) -> char) -> (Setup, crate::run::drive::Measured) {
+/// A short run against a server that answers each question with what becomes of its right answer.
+fn audited_run(change: fn(&str, String) -> String) -> (Plain, RunResult) {
+    let prepared = Arc::new(prepare(Interface::V1, AUTHORITY, 400));
+    let right: HashMap<_, _> = (0..400)
+        .map(|k| (prepared.question(k).unwrap().bytes.to_vec(), answer_to(&prepared, k)))
+        .collect();
     let server = serve(None, move |_, request| {
-        let code = answer(std::str::from_utf8(request).unwrap());
-        Act::Send(ok(&format!("{{\"qualificationValidity\":\"{code}\"}}")))
+        let answer = right.get(request).unwrap().replace("2001-09-09T10", "2026-11-22T23");
+        Act::Send(ok(&change(std::str::from_utf8(request).unwrap(), answer)))
     });
-    let prepared = Arc::new(prepare(Interface::V1, &server.to_string(), 400));
-    let setup =
-        Setup { prepared, rate: 1000, duration: Duration::from_millis(400), ..setup(server) };
-    let measured = drive(&setup, |_| {}).unwrap();
-    (setup, measured)
+    let duration = Duration::from_millis(400);
+    let run = Plain { prepared, rate: 1000.0, duration, ..plain(server) };
+    let result = run.clone().run().unwrap();
+    (run, result)
 }
 
 #[test]
 fn right_answers_pass_the_audit() {
-    let (_, measured) = audited_run(right_answer);
-    assert_eq!((measured.tally.wrong, measured.tally.good), (0, 400));
+    let (_, result) = audited_run(|_, answer| answer);
+    let counts = &result.total.counts;
+    assert_eq!((counts.wrong, counts.good), (0, 400), "{:?}", result.wrong_examples);
 }
 
 #[test]
 fn wrong_answers_are_counted_and_shown_without_personal_data() {
-    // Discloses the newer eligibility of whoever shows an old card.
-    let (setup, measured) = audited_run(|request| match right_answer(request) {
-        '3' => '1',
-        other => other,
+    // Discloses a lost eligibility where a newer one exists.
+    let (run, result) = audited_run(|request, answer| match right_answer(request) {
+        '3' => answer.replace("Validity\":\"3", "Validity\":\"1"),
+        _ => answer,
     });
-    let old = requests(&setup.prepared).iter().filter(|r| right_answer(r) == '3').count();
-    assert_eq!(measured.tally.wrong, old as u64);
-    assert_eq!(measured.tally.good, 400 - old as u64);
-    let example = &measured.tally.wrong_examples[0];
-    assert_eq!((example.expected, example.got), ('3', Some('1')));
-    let report = Report::new(&setup, "v1".to_owned(), measured);
-    assert!(report.has_wrong_answers());
-    let texts = report.to_string() + &serde_json::to_string(&report).unwrap();
-    assert!(texts.contains("WRONG ANSWERS") && texts.contains("expected 3, got 1"));
-    assert!(!texts.contains('旧') && !texts.contains('号'), "{texts}");
+    let old = requests(&run.prepared).iter().filter(|r| right_answer(r) == '3').count();
+    let counts = &result.total.counts;
+    assert_eq!((counts.wrong, counts.good), (old as u64, 400 - old as u64));
+    let wrong = &result.wrong_examples[0];
+    assert_eq!((wrong.expected.as_str(), wrong.got.as_str()), ("3", "1"));
+    assert_eq!((wrong.field.as_str(), wrong.stream.as_str()), ("qualificationValidity", "lookups"));
+    assert!(result.verdict.has_wrong_answers);
+    let texts = Summary(&result).to_string() + &serde_json::to_string(&result).unwrap();
+    assert!(texts.contains("WRONG ANSWERS"));
+    assert!(!texts.contains('旧') && !texts.contains('号') && !texts.contains('験'), "{texts}");
+}
+
+#[test]
+fn an_answer_about_somebody_else_is_wrong_however_well_it_looks() {
+    let (_, result) = audited_run(|_, answer| answer.replace("試験 太郎", "試験 次郎"));
+    let counts = &result.total.counts;
+    assert!(counts.wrong > 300, "everybody but the mistyped and the newer ones: {counts:?}");
+    assert_eq!(result.wrong_examples[0].field, "eligibility.name");
 }
