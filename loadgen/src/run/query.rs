@@ -334,7 +334,9 @@ impl Style<'_> {
                 let disclosure = disclosure.as_ref();
                 let on = self.on;
                 let mut bytes = Vec::new();
-                EligibilityAnswer { at, on, outcome, disclosure, insurer }.write(&mut bytes);
+                let answer =
+                    EligibilityAnswer { at, on, outcome, disclosure, insurer, with_card: None };
+                answer.write(&mut bytes);
                 return Ok(bytes);
             }
             Interface::OqsJson => parse_json(body.as_bytes()),
@@ -347,6 +349,7 @@ impl Style<'_> {
             insurer,
             limit_consent: query.limit_consent,
             search_info: Some(&request.search_info),
+            with_card: None,
         });
         let answer = SingleAnswer::to_request(&request, at, result);
         let mut bytes = Vec::new();
