@@ -10,5 +10,6 @@ pub mod clock;
 pub mod config;
 mod error;
 pub mod exchange;
+pub mod session;
 
 pub use error::ReaderError;

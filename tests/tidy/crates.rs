@@ -33,7 +33,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rocksdb", &["shikaku-store"]),
     ("bincode", &["shikaku-store"]),
     ("actix", &["shikaku-engine"]),
-    ("actix-web", &["shikaku-engine", "shikaku-benches"]),
+    ("actix-web", &["shikaku-engine", "shikaku-benches", "shikaku-reader"]),
+    ("pcsc", &["shikaku-reader"]),
     ("actix-rt", &["shikaku-engine", "shikaku-benches"]),
 ];
 

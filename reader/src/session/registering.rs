@@ -1,0 +1,76 @@
+//! 初回登録: whose certificate it is, confirmed by the patient and by staff.
+
+use super::event::Effect;
+use super::facts::{
+    Attributes, Candidate, CardFailure, EngineFailure, MatchingNumber, StaffId, Ticket, Via,
+};
+use super::stage::{Ending, Found, Stage};
+use super::step::Turn;
+use shikaku_domain::Personal;
+
+impl Turn<'_> {
+    pub(super) fn registers(&mut self, yes: bool, number: Option<MatchingNumber>) {
+        match (yes, number) {
+            (false, _) => self.end(Ending::Cancelled, None),
+            (true, None) => self.enter(Stage::RegisterData),
+            (true, Some(number)) => {
+                let Some((reader, expected)) = self.card() else { return };
+                let ticket = self.ticket();
+                self.effects.push(Effect::ReadAttributes { ticket, reader, expected, number });
+                self.enter(Stage::ReadingAttributes(ticket));
+            }
+        }
+    }
+
+    pub(super) fn attributes_read(&mut self, ticket: Ticket, end: Result<Attributes, CardFailure>) {
+        if self.state.stage != Stage::ReadingAttributes(ticket) {
+            return;
+        }
+        match end {
+            Ok(attributes) => self.find(Via::Card(attributes)),
+            Err(CardFailure::WrongNumber) => self.enter(Stage::RegisterOffer { wrong: true }),
+            Err(failure) => self.end_by_card(failure),
+        }
+    }
+
+    pub(super) fn find(&mut self, via: Via) {
+        let Some(session) = self.engine_session() else { return };
+        let ticket = self.ticket();
+        self.effects.push(Effect::Find { ticket, session, via: via.clone() });
+        self.enter(Stage::Finding { ticket, via });
+    }
+
+    pub(super) fn found(&mut self, ticket: Ticket, end: Result<Candidate, EngineFailure>) {
+        let Stage::Finding { ticket: awaited, via } = self.state.stage.clone() else { return };
+        if awaited != ticket {
+            return;
+        }
+        match end {
+            Ok(candidate) => self.enter(Stage::RegisterConfirm(Found { candidate, via })),
+            Err(failure) => self.end_by_engine(failure),
+        }
+    }
+
+    pub(super) fn bind(&mut self, found: Found, staff: StaffId) {
+        let Some(session) = self.engine_session() else { return };
+        let ticket = self.ticket();
+        let Found { candidate, via } = found;
+        self.effects.push(Effect::Bind { ticket, session, candidate, via, staff });
+        self.enter(Stage::Binding(ticket));
+    }
+
+    pub(super) fn bound(&mut self, ticket: Ticket, end: Result<(), EngineFailure>) {
+        if self.state.stage != Stage::Binding(ticket) {
+            return;
+        }
+        match end {
+            Ok(()) => self.enter(Stage::Registered),
+            Err(failure) => self.end_by_engine(failure),
+        }
+    }
+
+    fn engine_session(&self) -> Option<Personal<String>> {
+        let patient = self.state.patient.as_ref()?;
+        patient.opened.as_ref().map(|opened| opened.session.clone())
+    }
+}

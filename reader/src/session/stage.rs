@@ -1,0 +1,280 @@
+//! Where a session stands.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{
+    Attributes, Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, Pin,
+    SessionId, StaffId, Ticket, Via,
+};
+
+/// How long each kind of waiting lasts, in milliseconds, and what this place offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The patient decides or types something.
+    pub patient_ms: u64,
+    /// Staff decide something.
+    pub staff_ms: u64,
+    /// Cards and the engine work.
+    pub work_ms: u64,
+    /// A last screen without a card stays.
+    pub last_ms: u64,
+    /// A note on the way stays before it goes on by itself.
+    pub note_ms: u64,
+    /// Until a reader that another program holds is tried again.
+    pub retry_ms: u64,
+    /// What this place offers.
+    pub offer: Offer,
+}
+
+/// What this place offers beside the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The terminal has a certificate that cards accept, so that staff can recognise the holder.
+    pub visual: bool,
+    /// Patients are asked how they want their prescription.
+    pub prescription: bool,
+}
+
+/// The card and whoever brought it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patient {
+    /// Name of the session.
+    pub session: SessionId,
+    /// Where the card lies.
+    pub reader: String,
+    /// What was read first. Empty only while reading.
+    pub card: Option<CardSeen>,
+    /// How the holder was recognised, or is going to be.
+    pub method: Method,
+    /// The engine session, once there is one.
+    pub opened: Option<Opened>,
+    /// What was agreed to so far.
+    pub consents: Consents,
+    /// How often this screen's time was prolonged.
+    pub prolonged: u8,
+}
+
+/// What the machine waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A reader, or a card.
+    Idle,
+    /// The card to be read.
+    Reading(Ticket),
+    /// The reader to be free again.
+    Busy,
+    /// The patient to choose how to be recognised.
+    ChooseMethod,
+    /// The PIN; `wrong` after a wrong one.
+    EnterPin {
+        /// Whether the last one was wrong.
+        wrong: bool,
+        /// Whether the patient agreed to use the last try for the PIN that comes now.
+        use_last_try: bool,
+    },
+    /// A yes to the last try.
+    LastTry,
+    /// The patient to choose another way: the PIN is blocked.
+    PinBlocked,
+    /// Staff to compare the face.
+    Visual,
+    /// A challenge, with what is used then.
+    GettingChallenge {
+        /// Awaited.
+        ticket: Ticket,
+        /// The key to the card.
+        key: Key,
+    },
+    /// The card's signature.
+    Signing {
+        /// Awaited.
+        ticket: Ticket,
+        /// What is signed.
+        challenge: Challenge,
+        /// Who confirmed, at 目視確認.
+        staff: Option<StaffId>,
+    },
+    /// The engine's word about the certificate.
+    Opening(Ticket),
+    /// The patient to agree to 初回登録; `wrong` after a wrong number.
+    RegisterOffer {
+        /// Whether the number was wrong.
+        wrong: bool,
+    },
+    /// The card's attributes.
+    ReadingAttributes(Ticket),
+    /// Staff to type an insurance card.
+    RegisterData,
+    /// The engine to find the person.
+    Finding {
+        /// Awaited.
+        ticket: Ticket,
+        /// By what.
+        via: Via,
+    },
+    /// The patient to say that the person is right.
+    RegisterConfirm(Found),
+    /// Staff to say so too.
+    RegisterStaff(Found),
+    /// The engine to bind.
+    Binding(Ticket),
+    /// A moment to read that it is done.
+    Registered,
+    /// The medical consents.
+    ConsentMedical,
+    /// The other consents and the form of the prescription.
+    ConsentProvide,
+    /// The answer.
+    Asking(Ticket),
+    /// The card to be taken.
+    Done {
+        /// Where it lies.
+        reader: String,
+        /// 資格有効性.
+        validity: String,
+        /// What the patient should know about the certificate.
+        notice: Option<Notice>,
+    },
+    /// The card to be taken, after an end without an answer.
+    Ended {
+        /// Where it lies, or lay.
+        reader: String,
+        /// Why.
+        ending: Ending,
+        /// A code for staff.
+        code: Option<String>,
+    },
+}
+
+/// What unlocks the card, kept until a challenge is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The PIN, and whether the last try may be used.
+    Pin {
+        /// The digits.
+        pin: Pin,
+        /// Whether the patient agreed to use the last try.
+        use_last_try: bool,
+    },
+    /// Staff recognised the holder.
+    Staff(StaffId),
+}
+
+/// The person that was found, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The person.
+    pub candidate: Candidate,
+    /// By what.
+    pub via: Via,
+}
+
+impl From<Attributes> for Via {
+    fn from(attributes: Attributes) -> Self {
+        Self::Card(attributes)
+    }
+}
+
+/// What the patient should know about the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It ends in so many days.
+    ExpiresSoon(i64),
+    /// It has ended; eligibility works for so many days.
+    Grace(i64),
+}
+
+impl Notice {
+    /// The notice that belongs to an engine session.
+    #[must_use]
+    pub fn of(opened: &Opened) -> Option<Self> {
+        opened.grace_days.map(Self::Grace).or(opened.expires_in_days.map(Self::ExpiresSoon))
+    }
+}
+
+/// Why a session ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ending {
+    /// No My Number Card.
+    NotMyNumberCard,
+    /// The card left before it was done.
+    RemovedTooEarly,
+    /// Another card lay there.
+    CardChanged,
+    /// The card cannot be used.
+    CardTrouble,
+    /// Certificate and grace are over.
+    CertificateExpired,
+    /// The certificate is not valid yet.
+    CertificateNotYetValid,
+    /// The certificate was revoked.
+    CertificateRevoked,
+    /// The certificate is of nobody we trust.
+    CertificateUntrusted,
+    /// No such person.
+    NotFound,
+    /// The engine gave no answer.
+    EngineDown,
+    /// Nobody did anything.
+    TimedOut,
+    /// The patient, or staff, did not want to go on.
+    Cancelled,
+}
+
+/// Everything that is remembered. Nothing of it is ever written to a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Number of the screen: grows with each change that a page must know of.
+    pub seq: u64,
+    /// Readers that can be used.
+    pub readers: Vec<String>,
+    /// Readers in which a card lies.
+    pub present: BTreeSet<String>,
+    /// The session, if there is one.
+    pub patient: Option<Patient>,
+    /// Where it stands.
+    pub stage: Stage,
+    /// When the stage is over.
+    pub deadline: Option<Moment>,
+    /// Answers under way, with how the patient was recognised; the patient may have left.
+    pub asked: Vec<(Ticket, Method)>,
+    /// The limits.
+    pub limits: Limits,
+    pub(super) last_ticket: u64,
+}
+
+impl State {
+    /// The state at the start.
+    #[must_use]
+    pub const fn new(limits: Limits) -> Self {
+        Self {
+            seq: 1,
+            readers: Vec::new(),
+            present: BTreeSet::new(),
+            patient: None,
+            stage: Stage::Idle,
+            deadline: None,
+            asked: Vec::new(),
+            limits,
+            last_ticket: 0,
+        }
+    }
+
+    /// What the patient can be asked now: of the medical kinds or of the others.
+    #[must_use]
+    pub fn askable(&self, medical: bool) -> Consents {
+        let may = self.patient.as_ref().and_then(|patient| patient.opened.as_ref());
+        let of_this_kind = |information: &Information| information.is_medical() == medical;
+        may.map(|opened| opened.may_consent_to.iter().copied().filter(of_this_kind).collect())
+            .unwrap_or_default()
+    }
+
+    /// Tries left for the PIN of the card that lies there.
+    #[must_use]
+    pub fn tries(&self) -> Option<u8> {
+        self.patient.as_ref()?.card.as_ref()?.tries
+    }
+}

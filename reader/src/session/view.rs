@@ -1,0 +1,338 @@
+//! What pages show of a state: the whole of it each time, so that a reload loses nothing.
+
+use serde::Serialize;
+use shikaku_domain::Personal;
+
+use super::facts::{Information, Method, Moment, SessionId, TokenKind};
+use super::stage::{Ending, Notice, Stage, State};
+
+/// The names of screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the pages' message table says what each one tells the patient")]
+pub enum Screen {
+    NoReader,
+    Empty,
+    Reading,
+    NotMyNumberCard,
+    ChooseMethod,
+    EnterPin,
+    WrongPin,
+    LastTryConfirm,
+    PinBlocked,
+    VisualWaiting,
+    Checking,
+    RegisterOffer,
+    RegisterConfirm,
+    RegisterWaitingStaff,
+    Registered,
+    ConsentMedical,
+    ConsentProvide,
+    Done,
+    RemovedTooEarly,
+    CardChanged,
+    CardTrouble,
+    ReaderBusy,
+    CertificateExpired,
+    CertificateNotYetValid,
+    CertificateRevoked,
+    CertificateUntrusted,
+    NotFound,
+    EngineDown,
+    TimedOut,
+    Cancelled,
+}
+
+/// One way to be recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MethodView {
+    /// Which.
+    pub method: Method,
+    /// Whether it can be chosen.
+    pub available: bool,
+    /// Why not: `notInstalled`, `blocked` or `notWithPhones`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+/// The person to be confirmed.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CandidateView {
+    name: String,
+    insurer_name: String,
+}
+
+impl std::fmt::Debug for CandidateView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Personal::new(()).fmt(f)
+    }
+}
+
+/// What the kiosk shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Number of the screen; an intent names it.
+    pub seq: u64,
+    /// Which screen.
+    pub screen: Screen,
+    /// Which of the six steps.
+    pub step: Option<u8>,
+    /// Name of the session; an intent names it.
+    pub session: Option<SessionId>,
+    /// Until this screen is over.
+    pub seconds_left: Option<u64>,
+    /// Ways to be recognised, when they are to be chosen.
+    pub methods: Vec<MethodView>,
+    /// Tries left for the PIN.
+    pub tries_left: Option<u8>,
+    /// What to ask consent for.
+    pub ask: Vec<Information>,
+    /// Whether the form of the prescription is asked.
+    pub ask_prescription: bool,
+    /// Who to confirm.
+    pub candidate: Option<CandidateView>,
+    /// 資格有効性 at the end.
+    pub validity: Option<String>,
+    /// `certificateExpiresSoon`, `grace` or `wrongNumber`.
+    pub notice: Option<&'static str>,
+    /// Days of the notice.
+    pub days: Option<i64>,
+    /// A code for staff.
+    pub code: Option<String>,
+    /// Which reader holds the card.
+    pub reader: Option<String>,
+}
+
+/// What staff are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum What {
+    /// 目視確認.
+    Visual,
+    /// A yes to the person of a first registration.
+    Registration,
+    /// An insurance card's data for a first registration.
+    RegistrationData,
+}
+
+/// A patient who waits for staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Name of the session.
+    pub session: SessionId,
+    /// For what.
+    pub what: What,
+    /// Who to confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateView>,
+}
+
+/// What the counter shows of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CounterView {
+    /// Readers that can be used.
+    pub readers: Vec<String>,
+    /// Who waits: one at most, since there is one place.
+    pub waiting: Vec<Waiting>,
+}
+
+impl State {
+    /// What the kiosk shows now.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View {
+        let screen = self.screen();
+        let patient = self.patient.as_ref();
+        let (validity, done_notice) = match &self.stage {
+            Stage::Done { validity, notice, .. } => (Some(validity.clone()), *notice),
+            _ => (None, None),
+        };
+        let opened = patient.and_then(|patient| patient.opened.as_ref());
+        let (notice, days) = match done_notice.or_else(|| opened.and_then(Notice::of)) {
+            Some(Notice::ExpiresSoon(days)) => (Some("certificateExpiresSoon"), Some(days)),
+            Some(Notice::Grace(days)) => (Some("grace"), Some(days)),
+            None => (None, None),
+        };
+        let is_wrong_number = self.stage == Stage::RegisterOffer { wrong: true };
+        let ask = match &self.stage {
+            Stage::ConsentMedical => self.askable(true),
+            Stage::ConsentProvide => self.askable(false),
+            _ => Default::default(),
+        };
+        View {
+            seq: self.seq,
+            screen,
+            step: screen.step(),
+            session: patient.map(|patient| patient.session.clone()),
+            seconds_left: self.seconds_left(now),
+            methods: self.methods(),
+            tries_left: self.shown_tries(),
+            ask: Information::ALL.into_iter().filter(|one| ask.contains(one)).collect(),
+            ask_prescription: self.stage == Stage::ConsentProvide && self.limits.offer.prescription,
+            candidate: match &self.stage {
+                Stage::RegisterConfirm(_) => self.candidate(),
+                _ => None,
+            },
+            validity,
+            notice: if is_wrong_number { Some("wrongNumber") } else { notice },
+            days,
+            code: match &self.stage {
+                Stage::Ended { code, .. } => code.clone(),
+                _ => None,
+            },
+            reader: patient.map(|p| p.reader.clone()).or_else(|| self.readers.first().cloned()),
+        }
+    }
+
+    /// What the counter shows of the session.
+    #[must_use]
+    pub fn counter(&self) -> CounterView {
+        let what = match &self.stage {
+            Stage::Visual => Some(What::Visual),
+            Stage::RegisterStaff(_) => Some(What::Registration),
+            Stage::RegisterData => Some(What::RegistrationData),
+            _ => None,
+        };
+        let waiting = what.zip(self.patient.as_ref()).map(|(what, patient)| Waiting {
+            session: patient.session.clone(),
+            what,
+            candidate: self.candidate(),
+        });
+        CounterView { readers: self.readers.clone(), waiting: waiting.into_iter().collect() }
+    }
+
+    fn candidate(&self) -> Option<CandidateView> {
+        match &self.stage {
+            Stage::RegisterConfirm(found) | Stage::RegisterStaff(found) => Some(CandidateView {
+                name: found.candidate.name.expose().clone(),
+                insurer_name: found.candidate.insurer_name.expose().clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Time-outs that the patient can do something about.
+    fn seconds_left(&self, now: Moment) -> Option<u64> {
+        let is_work = self.screen() == Screen::Checking || matches!(self.stage, Stage::Reading(_));
+        let deadline = self.deadline.filter(|_| !is_work)?;
+        Some(deadline.0.saturating_sub(now.0).div_ceil(1000))
+    }
+
+    fn shown_tries(&self) -> Option<u8> {
+        match &self.stage {
+            Stage::EnterPin { .. } | Stage::LastTry | Stage::PinBlocked => self.tries(),
+            _ => None,
+        }
+    }
+
+    fn methods(&self) -> Vec<MethodView> {
+        if !matches!(self.stage, Stage::ChooseMethod | Stage::PinBlocked) {
+            return Vec::new();
+        }
+        let kind = self.patient.as_ref().and_then(|p| p.card.as_ref()).map(|card| card.kind);
+        let pin_reason = (self.tries() == Some(0)).then_some("blocked");
+        let visual_reason = match kind {
+            Some(TokenKind::Android | TokenKind::Iphone) => Some("notWithPhones"),
+            _ => (!self.limits.offer.visual).then_some("notInstalled"),
+        };
+        let method = |method, reason: Option<&'static str>| MethodView {
+            method,
+            available: reason.is_none(),
+            reason,
+        };
+        vec![
+            method(Method::Pin, pin_reason),
+            method(Method::Visual, visual_reason),
+            method(Method::Face, Some("notInstalled")),
+        ]
+    }
+
+    fn screen(&self) -> Screen {
+        match &self.stage {
+            Stage::Idle if self.readers.is_empty() => Screen::NoReader,
+            Stage::Idle => Screen::Empty,
+            Stage::Reading(_) => Screen::Reading,
+            Stage::Busy => Screen::ReaderBusy,
+            Stage::ChooseMethod => Screen::ChooseMethod,
+            Stage::EnterPin { wrong: false, .. } => Screen::EnterPin,
+            Stage::EnterPin { wrong: true, .. } => Screen::WrongPin,
+            Stage::LastTry => Screen::LastTryConfirm,
+            Stage::PinBlocked => Screen::PinBlocked,
+            Stage::Visual => Screen::VisualWaiting,
+            Stage::GettingChallenge { .. }
+            | Stage::Signing { .. }
+            | Stage::Opening(_)
+            | Stage::ReadingAttributes(_)
+            | Stage::Finding { .. }
+            | Stage::Binding(_)
+            | Stage::Asking(_) => Screen::Checking,
+            Stage::RegisterOffer { .. } => Screen::RegisterOffer,
+            Stage::RegisterConfirm(_) => Screen::RegisterConfirm,
+            Stage::RegisterData | Stage::RegisterStaff(_) => Screen::RegisterWaitingStaff,
+            Stage::Registered => Screen::Registered,
+            Stage::ConsentMedical => Screen::ConsentMedical,
+            Stage::ConsentProvide => Screen::ConsentProvide,
+            Stage::Done { validity, .. } if validity == NOT_FOUND => Screen::NotFound,
+            Stage::Done { .. } => Screen::Done,
+            Stage::Ended { ending, .. } => ending.screen(),
+        }
+    }
+}
+
+/// 資格有効性 4: nobody fits.
+const NOT_FOUND: &str = "4";
+
+impl Screen {
+    /// Which of the six steps a screen belongs to.
+    const fn step(self) -> Option<u8> {
+        match self {
+            Self::NoReader | Self::Empty | Self::Reading | Self::NotMyNumberCard => Some(1),
+            Self::ChooseMethod => Some(2),
+            Self::EnterPin
+            | Self::WrongPin
+            | Self::LastTryConfirm
+            | Self::PinBlocked
+            | Self::VisualWaiting
+            | Self::Checking => Some(3),
+            Self::ConsentMedical => Some(4),
+            Self::ConsentProvide => Some(5),
+            Self::Done => Some(6),
+            Self::RegisterOffer
+            | Self::RegisterConfirm
+            | Self::RegisterWaitingStaff
+            | Self::Registered
+            | Self::RemovedTooEarly
+            | Self::CardChanged
+            | Self::CardTrouble
+            | Self::ReaderBusy
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::CertificateRevoked
+            | Self::CertificateUntrusted
+            | Self::NotFound
+            | Self::EngineDown
+            | Self::TimedOut
+            | Self::Cancelled => None,
+        }
+    }
+}
+
+impl Ending {
+    const fn screen(self) -> Screen {
+        match self {
+            Self::NotMyNumberCard => Screen::NotMyNumberCard,
+            Self::RemovedTooEarly => Screen::RemovedTooEarly,
+            Self::CardChanged => Screen::CardChanged,
+            Self::CardTrouble => Screen::CardTrouble,
+            Self::CertificateExpired => Screen::CertificateExpired,
+            Self::CertificateNotYetValid => Screen::CertificateNotYetValid,
+            Self::CertificateRevoked => Screen::CertificateRevoked,
+            Self::CertificateUntrusted => Screen::CertificateUntrusted,
+            Self::NotFound => Screen::NotFound,
+            Self::EngineDown => Screen::EngineDown,
+            Self::TimedOut => Screen::TimedOut,
+            Self::Cancelled => Screen::Cancelled,
+        }
+    }
+}
