@@ -3,6 +3,7 @@
 //! `SHIKAKU_READER_<TABLE>_<KEY>` overrides a key: `SHIKAKU_READER_EXCHANGE_ROOT=/srv/oqs`.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,15 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The receipt computer exchange.
     pub exchange: ExchangeConfig,
+    /// Card readers, for `serve`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardConfig>,
+    /// The pages, for `serve`.
+    #[serde(default)]
+    pub kiosk: KioskConfig,
+    /// Synthetic cards on a virtual reader. Never where patients are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demo: Option<DemoConfig>,
 }
 
 /// How to reach the engine. Relative file paths are relative to the configuration file.
@@ -87,7 +97,91 @@ pub enum ResponseEncoding {
     AsRequested,
 }
 
+/// Card readers.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardConfig {
+    /// 医療機関コード, 10 digits: part of the names of the receipt computer's files.
+    pub institution: String,
+    /// Names this machine to the engine, 1 to 64 letters, digits, `-`, `_` or `.`.
+    #[serde(default = "defaults::device")]
+    pub device: String,
+    /// Parts of the names of readers to use, the preferred first; all readers when empty.
+    #[serde(default)]
+    pub readers: Vec<String>,
+    /// Parts of the names of readers never to use.
+    #[serde(default = "defaults::ignored_readers")]
+    pub ignored_readers: Vec<String>,
+    /// Longest wait for one answer of a card in seconds, 2 to 30. Signing takes about half a second.
+    #[serde(default = "defaults::answer_seconds")]
+    pub answer_seconds: u32,
+}
+
+/// The pages for patients and staff.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KioskConfig {
+    /// Where the pages are; loopback only. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Seconds that a patient has for one screen, 15 to 600.
+    pub patient_seconds: u32,
+    /// Seconds that staff have to look, 15 to 900; the engine's session lasts 15 minutes.
+    pub staff_seconds: u32,
+    /// Seconds that cards and the engine have for one step, 5 to 120.
+    pub work_seconds: u32,
+    /// Whether patients are asked for the form of their prescription.
+    pub prescription: bool,
+    /// Minutes that results stay on the counter's page, 1 to 1440.
+    pub keep_results_minutes: u32,
+    /// A new file to record sessions into for a bug report, secrets left out; empty for none.
+    pub record: PathBuf,
+}
+
+impl Default for KioskConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8450)),
+            patient_seconds: 60,
+            staff_seconds: 180,
+            work_seconds: 30,
+            prescription: true,
+            keep_results_minutes: 60,
+            record: PathBuf::new(),
+        }
+    }
+}
+
+/// Synthetic cards on a virtual reader.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemoConfig {
+    /// Folder of the cards, as `shikaku-reader card issue` makes it.
+    pub cards: PathBuf,
+    /// Port of the virtual reader; vpcd's own by default.
+    #[serde(default = "defaults::virtual_reader_port")]
+    pub port: u16,
+    /// Seed of the authority whose terminals the cards trust, so that staff can recognise a holder
+    /// (目視確認) without the PIN.
+    #[serde(default = "defaults::seed")]
+    pub seed: u64,
+}
+
 mod defaults {
+    pub(super) fn device() -> String {
+        "reader-1".to_owned()
+    }
+    pub(super) fn ignored_readers() -> Vec<String> {
+        vec!["SAM".to_owned()]
+    }
+    pub(super) const fn answer_seconds() -> u32 {
+        5
+    }
+    pub(super) const fn virtual_reader_port() -> u16 {
+        shikaku_card::vpcd::DEFAULT_PORT
+    }
+    pub(super) const fn seed() -> u64 {
+        1
+    }
     pub(super) const fn retention_minutes() -> u32 {
         1440
     }
@@ -129,6 +223,12 @@ impl Config {
         for file in [&mut config.engine.ca, &mut config.engine.certificate, &mut config.engine.key]
         {
             *file = folder.join(&*file);
+        }
+        if let Some(demo) = &mut config.demo {
+            demo.cards = folder.join(&demo.cards);
+        }
+        if !config.kiosk.record.as_os_str().is_empty() {
+            config.kiosk.record = folder.join(&config.kiosk.record);
         }
         Ok(config)
     }
@@ -184,7 +284,31 @@ impl Config {
             "1 to 1024",
             (1..=1024).contains(&exchange.in_flight_max),
         )?;
-        within("exchange.stop_within_seconds", "0 to 300", exchange.stop_within_seconds <= 300)
+        within("exchange.stop_within_seconds", "0 to 300", exchange.stop_within_seconds <= 300)?;
+        let kiosk = &self.kiosk;
+        within("kiosk.listen", "an address of this machine itself", kiosk.listen.ip().is_loopback())?;
+        for (key, allowed, value, range) in [
+            ("kiosk.patient_seconds", "15 to 600", kiosk.patient_seconds, 15..=600),
+            ("kiosk.staff_seconds", "15 to 900", kiosk.staff_seconds, 15..=900),
+            ("kiosk.work_seconds", "5 to 120", kiosk.work_seconds, 5..=120),
+            ("kiosk.keep_results_minutes", "1 to 1440", kiosk.keep_results_minutes, 1..=1440),
+        ] {
+            within(key, allowed, range.contains(&value))?;
+        }
+        let Some(card) = &self.card else { return Ok(()) };
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let institution = &card.institution;
+        within(
+            "card.institution",
+            "10 digits",
+            institution.len() == 10 && institution.bytes().all(|b| b.is_ascii_digit()),
+        )?;
+        within(
+            "card.device",
+            "1 to 64 letters, digits, '-', '_' or '.'",
+            (1..=64).contains(&card.device.len()) && card.device.bytes().all(is_name),
+        )?;
+        within("card.answer_seconds", "2 to 30", (2..=30).contains(&card.answer_seconds))
     }
 
     /// Checks what [`Config::load`] cannot see in the text: that the certificates can be used.
@@ -315,12 +439,27 @@ mod tests {
             ("EXCHANGE_IN_FLIGHT_MAX", "0"),
             ("EXCHANGE_STOP_WITHIN_SECONDS", "9999"),
             ("EXCHANGE_RETENTION_MINUTES", "9999999"),
+            ("KIOSK_LISTEN", "0.0.0.0:8450"),
+            ("KIOSK_PATIENT_SECONDS", "5"),
+            ("KIOSK_KEEP_RESULTS_MINUTES", "0"),
         ] {
             let name = format!("{ENVIRONMENT_PREFIX}{key}");
             let error = parse(MINIMAL, &[(&name, value)]).unwrap_err();
             assert_eq!(error.code(), "SHK-EXC-003", "{key}={value}");
             let table_key = key.to_ascii_lowercase().replacen('_', ".", 1);
             assert!(error.to_string().contains(&table_key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_card_table_is_checked_and_has_defaults() {
+        let with = |line: &str| parse(&format!("{MINIMAL}\n[card]\n{line}"), &[]);
+        let config = with("institution = \"1310000001\"").unwrap();
+        assert_eq!(config.card.unwrap().answer_seconds, 5);
+        assert!(config.demo.is_none() && config.kiosk.listen.ip().is_loopback());
+        for wrong in ["131000000", "131000000X"] {
+            let error = with(&format!("institution = \"{wrong}\"")).unwrap_err();
+            assert_eq!(error.code(), "SHK-EXC-003");
         }
     }
 

@@ -2,13 +2,15 @@
 
 use shikaku_card::CardError;
 use std::io;
+use std::net::SocketAddr;
 
 use thiserror::Error;
 
 /// Why the exchange did not start.
 ///
 /// Codes are stable and never reused. `SHK-EXC-0nn` is for whoever runs the program;
-/// `SHK-EXC-1nn` ([`Refusal`](crate::exchange::Refusal)) is for the receipt computer. No text holds
+/// `SHK-EXC-1nn` ([`Refusal`](crate::exchange::Refusal)) is for the receipt computer; `SHK-RDR-0nn`
+/// is about cards and pages, `1nn` a card's failure, `2nn` the engine's. No text holds
 /// a file name from the exchange folders: those may carry patient numbers.
 #[derive(Debug, Error)]
 pub enum ReaderError {
@@ -74,6 +76,41 @@ pub enum ReaderError {
     /// The system refused a thread.
     #[error("the system refused to start a worker: {0}. Lower exchange.workers or free memory")]
     Thread(io::Error),
+    /// The port of the pages is not free.
+    #[error(
+        "the address {address} of the pages cannot be used: {source}. Stop the other program, or \
+         change kiosk.listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no randomness.
+    #[error("the system gives no random numbers. Start the program again")]
+    Random,
+    /// `serve` without a table `[card]`.
+    #[error("the configuration has no table [card]. Add it with the key institution")]
+    NoCardTable,
+    /// A record cannot be written or read.
+    #[error("the record of sessions cannot be used: {source}. Give a new file, or one to be read")]
+    Record {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not a record.
+    #[error("line {line} is not one of a record. Give a file that kiosk.record has written")]
+    RecordLine {
+        /// Its number, from 1.
+        line: usize,
+    },
+    /// A record was played and led elsewhere.
+    #[error("this version shows other screens than the recorded ones. See the lines above")]
+    RecordDiffers,
+    /// A self-test found something.
+    #[error("something is not as it must be. See the lines above")]
+    SelfTest,
     /// The system refused to report signals.
     #[error("the system refused to report stop signals: {0}. Start the program again")]
     Signal(io::Error),
@@ -98,6 +135,13 @@ impl ReaderError {
             Self::Thread(_) => "SHK-EXC-013",
             Self::Signal(_) => "SHK-EXC-014",
             Self::Card(error) => error.code(),
+            Self::Listen { .. } => "SHK-RDR-001",
+            Self::Random => "SHK-RDR-002",
+            Self::NoCardTable => "SHK-RDR-003",
+            Self::Record { .. } => "SHK-RDR-004",
+            Self::RecordLine { .. } => "SHK-RDR-005",
+            Self::RecordDiffers => "SHK-RDR-006",
+            Self::SelfTest => "SHK-RDR-007",
         }
     }
 
@@ -132,6 +176,27 @@ impl ReaderError {
             Self::Thread(_) => "処理を開始できません。exchange.workersを減らすか、\
                                 メモリーを空けてください。"
                 .to_owned(),
+            Self::Listen { .. } => {
+                "画面のアドレスを使えません。他のプログラムを止めるか、kiosk.listenを変えてください。"
+                    .to_owned()
+            }
+            Self::Random => {
+                "乱数を得られません。プログラムをもう一度起動してください。".to_owned()
+            }
+            Self::NoCardTable => {
+                "設定に[card]がありません。institutionを含めて追加してください。".to_owned()
+            }
+            Self::Record { .. } => {
+                "記録ファイルを使えません。新しいファイル名、または読めるファイルを指定してください。"
+                    .to_owned()
+            }
+            Self::RecordLine { line } => {
+                format!("{line}行目が記録の形式ではありません。記録したファイルを指定してください。")
+            }
+            Self::RecordDiffers => {
+                "記録と異なる画面になりました。上の行を確認してください。".to_owned()
+            }
+            Self::SelfTest => "確認が必要な項目があります。上の行を確認してください。".to_owned(),
             Self::Signal(_) => {
                 "停止信号を受け取れません。プログラムをもう一度起動してください。".to_owned()
             }
@@ -162,6 +227,13 @@ mod tests {
             ReaderError::Thread(io()),
             ReaderError::Signal(io()),
             ReaderError::Card(CardError::NoVirtualReader),
+            ReaderError::Listen { address: ([127, 0, 0, 1], 1).into(), source: io() },
+            ReaderError::Random,
+            ReaderError::NoCardTable,
+            ReaderError::Record { source: io() },
+            ReaderError::RecordLine { line: 1 },
+            ReaderError::RecordDiffers,
+            ReaderError::SelfTest,
         ];
         let mut codes: HashSet<String> = errors.iter().map(|e| e.code().to_owned()).collect();
         for error in &errors {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use shikaku_reader::ReaderError;
 use shikaku_reader::card_command::{self, CardCommand};
-use shikaku_reader::clock::SystemClock;
+use shikaku_reader::clock::{Clock, SystemClock};
 use shikaku_reader::config::Config;
-use shikaku_reader::exchange::{Exchange, HttpEngine, LocalDisk, Stop};
+use shikaku_reader::exchange::Stop;
+use shikaku_reader::serve::open_exchange;
 use tracing_subscriber::EnvFilter;
 
 /// What runs at a medical facility for online eligibility confirmation.
@@ -23,6 +24,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Reads cards, shows the kiosk's and the counter's pages, and answers the file requests of
+    /// receipt computers, until it is stopped.
+    Serve(File),
+    /// Checks readers, network, engine, certificate and folders, and says what is missing.
+    SelfTest(File),
+    /// Plays a record of sessions again and compares the screens.
+    Replay {
+        /// A file that `kiosk.record` has written.
+        record: PathBuf,
+    },
     /// Answers the file requests of receipt computers until it is stopped.
     Exchange(File),
     /// Checks the configuration and its certificates, and starts nothing.
@@ -45,6 +56,9 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SHIKAKU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match Arguments::parse().command {
+        Command::Serve(file) => load(&file.config).and_then(|config| serve(&config)),
+        Command::SelfTest(file) => load(&file.config).and_then(|config| self_test(&config)),
+        Command::Replay { record } => replay(&record),
         Command::Exchange(file) => load(&file.config).and_then(|config| exchange(&config)),
         Command::CheckConfig(file) => load(&file.config).and_then(|config| {
             config.check_files()?;
@@ -73,13 +87,36 @@ fn load(path: &Path) -> Result<Config, ReaderError> {
 }
 
 fn exchange(config: &Config) -> Result<(), ReaderError> {
-    let engine = HttpEngine::connect(&config.engine, config.exchange.workers)?;
     let stop = Arc::new(Stop::default());
+    let exchange = open_exchange(config, Arc::new(SystemClock))?;
     // Before the first request is taken: a stop must never find the default handler.
     ask_on_signal(Arc::clone(&stop))?;
-    let settings = config.exchange_settings();
-    Exchange::open(settings, Arc::new(LocalDisk), Arc::new(engine), Arc::new(SystemClock))?
-        .run(&stop)
+    exchange.run(&stop)
+}
+
+fn serve(config: &Config) -> Result<(), ReaderError> {
+    let stop = Arc::new(Stop::default());
+    ask_on_signal(Arc::clone(&stop))?;
+    shikaku_reader::serve::serve(config, Arc::new(SystemClock), &stop, |address| {
+        say(&format!("serving http://{address}/kiosk counter http://{address}/counter\n"));
+    })
+}
+
+fn self_test(config: &Config) -> Result<(), ReaderError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let checks = shikaku_reader::serve::self_test(config, &clock)?;
+    for check in &checks {
+        let mark = if check.ok { "ok     " } else { "MISSING" };
+        let days = check.days.map(|days| format!("{days} days left")).unwrap_or_default();
+        say(&format!("{mark} {:<12} {}{days}\n", check.name, check.detail));
+    }
+    let is_good = checks.iter().all(|check| check.ok);
+    if is_good { Ok(()) } else { Err(ReaderError::SelfTest) }
+}
+
+fn replay(record: &Path) -> Result<(), ReaderError> {
+    let is_same = shikaku_reader::record::replay(record, &say)?;
+    if is_same { Ok(()) } else { Err(ReaderError::RecordDiffers) }
 }
 
 /// Returns on SIGTERM or Ctrl-C.

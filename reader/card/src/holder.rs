@@ -73,7 +73,8 @@ fn impossible_my_number(index: u64) -> String {
 }
 
 /// `YYMMDD` with the year of the Japanese era.
-fn era_digits(day: Day) -> String {
+#[must_use]
+pub fn era_digits(day: Day) -> String {
     const fn first(year: u32, month: u32, day: u32) -> Day {
         match Day::new(year, month, day) {
             Ok(day) => day,

@@ -34,7 +34,7 @@ pub use card::{CardOrder, DEFAULT_PASSWORD, DEFAULT_PIN, IssuedCard};
 pub use card_file::CardFile;
 pub use error::CardError;
 pub use folder::{CARDS_MAX, CardFolder, FiledCard};
-pub use holder::Holder;
+pub use holder::{Holder, era_digits};
 pub use issuer::Issuer;
 pub use key::{CardKey, CardRng, KeyPool, RSA_BYTES, digest_info, is_signature};
 pub use memory::Memory;

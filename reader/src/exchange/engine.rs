@@ -109,42 +109,59 @@ impl HttpEngine {
     /// # Errors
     /// When a PEM file cannot be used or certificate and key do not fit together.
     pub fn connect(config: &EngineConfig, workers: usize) -> Result<Self, ReaderError> {
-        let roots = certificates("ca", &config.ca)?;
-        let chain = certificates("certificate", &config.certificate)?;
-        let unusable = |error: &dyn std::error::Error| ReaderError::Credential {
-            key: "key",
-            reason: error.to_string(),
-        };
-        let key_pem = std::fs::read(&config.key).map_err(|error| unusable(&error))?;
-        let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|error| unusable(&error))?;
-        check_pair(&roots, &chain, &key)?;
-        let key = PrivateKey::from_pem(&key_pem).map_err(|error| unusable(&error))?;
-
-        let owned = |ders: &[CertificateDer<'_>]| -> Vec<Certificate<'static>> {
-            ders.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
-        };
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&owned(&roots)))
-            .client_cert(Some(ClientCert::new_with_certs(&owned(&chain), key)))
-            .build();
-        Ok(Self::new(&config.url, workers, Some(tls)))
+        let agent = facility_agent(config, workers)?;
+        Ok(Self::new(&config.url, agent))
     }
 
-    fn new(url: &str, workers: usize, tls: Option<TlsConfig>) -> Self {
-        let config = Agent::config_builder()
-            .https_only(tls.is_some())
-            .tls_config(tls.unwrap_or_default())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // The line to the engine is closed; a proxy from the environment would be a mistake.
-            .proxy(None)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .max_idle_connections(workers)
-            .max_idle_connections_per_host(workers)
-            .user_agent(concat!("shikaku-reader/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.new_agent(), base: url.trim_end_matches('/').to_owned() }
+    fn new(url: &str, agent: Agent) -> Self {
+        Self { agent, base: url.trim_end_matches('/').to_owned() }
     }
+}
+
+/// An HTTP client with the facility's certificate that trusts the engine's authority alone; keeps
+/// at most so many connections. Does not connect yet.
+///
+/// # Errors
+/// When a PEM file cannot be used or certificate and key do not fit together.
+pub(crate) fn facility_agent(
+    config: &EngineConfig,
+    connections: usize,
+) -> Result<Agent, ReaderError> {
+    let roots = certificates("ca", &config.ca)?;
+    let chain = certificates("certificate", &config.certificate)?;
+    let unusable = |error: &dyn std::error::Error| ReaderError::Credential {
+        key: "key",
+        reason: error.to_string(),
+    };
+    let key_pem = std::fs::read(&config.key).map_err(|error| unusable(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|error| unusable(&error))?;
+    check_pair(&roots, &chain, &key)?;
+    let key = PrivateKey::from_pem(&key_pem).map_err(|error| unusable(&error))?;
+
+    let owned = |ders: &[CertificateDer<'_>]| -> Vec<Certificate<'static>> {
+        ders.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+    };
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&owned(&roots)))
+        .client_cert(Some(ClientCert::new_with_certs(&owned(&chain), key)))
+        .build();
+    Ok(agent(connections, Some(tls)))
+}
+
+fn agent(connections: usize, tls: Option<TlsConfig>) -> Agent {
+    let config = Agent::config_builder()
+        .https_only(tls.is_some())
+        .tls_config(tls.unwrap_or_default())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // The line to the engine is closed; a proxy from the environment would be a mistake.
+        .proxy(None)
+        .timeout_connect(Some(CONNECT_WITHIN))
+        .max_idle_connections(connections)
+        .max_idle_connections_per_host(connections)
+        .user_agent(concat!("shikaku-reader/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.new_agent()
 }
 
 impl Engine for HttpEngine {

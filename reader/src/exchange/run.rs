@@ -37,7 +37,7 @@ impl Stop {
     }
 
     /// Waits for the wish, at most `max`.
-    fn wait(&self, max: Duration) {
+    pub fn wait(&self, max: Duration) {
         let wait = self.changed.wait_timeout_while(self.asked(), max, |asked| !*asked);
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }

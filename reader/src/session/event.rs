@@ -174,8 +174,6 @@ pub enum Effect {
         session: Personal<String>,
         /// The person that was confirmed.
         candidate: Candidate,
-        /// By what it was found: the engine checks it again.
-        via: Via,
         /// Who of the staff confirmed.
         staff: StaffId,
     },

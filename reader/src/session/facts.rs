@@ -1,6 +1,6 @@
 //! What is known about a card, a person and an answer while a session lasts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -248,8 +248,8 @@ impl Information {
     }
 }
 
-/// What a patient agreed to; what is not in it is refused.
-pub type Consents = BTreeSet<Information>;
+/// What a patient answered, for each kind that was asked about. A no counts: it ends an earlier yes.
+pub type Consents = BTreeMap<Information, bool>;
 
 /// 処方箋発行形態.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -327,7 +327,7 @@ pub struct Candidate {
     /// 氏名, to be confirmed.
     pub name: Personal<String>,
     /// 保険者名, to be confirmed.
-    pub insurer_name: Personal<String>,
+    pub insurer_name: Option<Personal<String>>,
 }
 
 /// What the patient decided; asked of the engine once.
@@ -335,7 +335,7 @@ pub struct Candidate {
 pub struct Asked {
     /// The engine session.
     pub session: Personal<String>,
-    /// What was agreed to; every other kind is refused.
+    /// What was agreed to and what was refused.
     pub consents: Consents,
     /// Which form of prescription, if it was asked.
     pub prescription: Option<Prescription>,

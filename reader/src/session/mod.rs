@@ -28,6 +28,6 @@ pub use facts::{
     Prescription, Refusal, Registration, SessionId, Signed, StaffId, Ticket, TokenKind, Via,
 };
 pub use people::Intent;
-pub use stage::{Ending, Found, Key, Limits, Notice, Offer, Patient, Stage, State};
+pub use stage::{Ending, Key, Limits, Notice, Offer, Patient, Stage, State};
 pub use step::step;
-pub use view::{CounterView, MethodView, Screen, View, Waiting, What};
+pub use view::{CandidateView, CounterView, MethodView, Screen, View, Waiting, What};

@@ -1,9 +1,7 @@
 //! What patients and staff do.
 
-use std::collections::BTreeMap;
-
 use super::event::{Effect, StaffIntent};
-use super::facts::{Information, MatchingNumber, Method, Pin, Prescription, SessionId, TokenKind};
+use super::facts::{Consents, MatchingNumber, Method, Pin, Prescription, SessionId, TokenKind};
 use super::stage::{Ending, Key, Stage};
 use super::step::Turn;
 
@@ -20,9 +18,9 @@ pub enum Intent {
     /// Whether the last try may be used.
     UseLastTry(bool),
     /// Medical consents, each given or refused.
-    Consent(BTreeMap<Information, bool>),
+    Consent(Consents),
     /// Other consents, and the form of the prescription.
-    Provide(BTreeMap<Information, bool>, Option<Prescription>),
+    Provide(Consents, Option<Prescription>),
     /// 初回登録, by the card's face if its number was typed, else by staff.
     Register(bool, Option<MatchingNumber>),
     /// Whether the person that was found is right.
@@ -65,7 +63,7 @@ impl Turn<'_> {
             }
             (Stage::ConsentProvide, Intent::Provide(consents, prescription)) => {
                 self.agreed(&consents, false);
-                self.ask(prescription.filter(|_| self.state.limits.offer.prescription));
+                self.ask(prescription.filter(|_| self.state.asks_for_prescription()));
                 true
             }
             (Stage::RegisterOffer { .. }, Intent::Register(yes, number)) => {
@@ -126,11 +124,11 @@ impl Turn<'_> {
     }
 
     /// Takes over what was agreed to, of what was asked.
-    fn agreed(&mut self, consents: &BTreeMap<Information, bool>, medical: bool) {
-        let askable = self.state.askable(medical);
-        let given = consents.iter().filter(|(_, yes)| **yes).map(|(information, _)| *information);
-        let given: Vec<_> = given.filter(|information| askable.contains(information)).collect();
-        self.patient(|patient| patient.consents.extend(given));
+    fn agreed(&mut self, consents: &Consents, medical: bool) {
+        let asked = self.state.askable(medical).into_iter();
+        let answers = asked.map(|one| (one, consents.get(&one).copied().unwrap_or(false)));
+        let answers: Vec<_> = answers.collect();
+        self.patient(|patient| patient.consents.extend(answers));
     }
 
     fn prolong(&mut self, stage: &Stage) -> bool {

@@ -4,7 +4,7 @@ use super::event::Effect;
 use super::facts::{
     Attributes, Candidate, CardFailure, EngineFailure, MatchingNumber, StaffId, Ticket, Via,
 };
-use super::stage::{Ending, Found, Stage};
+use super::stage::{Ending, Stage};
 use super::step::Turn;
 use shikaku_domain::Personal;
 
@@ -36,26 +36,24 @@ impl Turn<'_> {
     pub(super) fn find(&mut self, via: Via) {
         let Some(session) = self.engine_session() else { return };
         let ticket = self.ticket();
-        self.effects.push(Effect::Find { ticket, session, via: via.clone() });
-        self.enter(Stage::Finding { ticket, via });
+        self.effects.push(Effect::Find { ticket, session, via });
+        self.enter(Stage::Finding(ticket));
     }
 
     pub(super) fn found(&mut self, ticket: Ticket, end: Result<Candidate, EngineFailure>) {
-        let Stage::Finding { ticket: awaited, via } = self.state.stage.clone() else { return };
-        if awaited != ticket {
+        if self.state.stage != Stage::Finding(ticket) {
             return;
         }
         match end {
-            Ok(candidate) => self.enter(Stage::RegisterConfirm(Found { candidate, via })),
+            Ok(candidate) => self.enter(Stage::RegisterConfirm(candidate)),
             Err(failure) => self.end_by_engine(failure),
         }
     }
 
-    pub(super) fn bind(&mut self, found: Found, staff: StaffId) {
+    pub(super) fn bind(&mut self, candidate: Candidate, staff: StaffId) {
         let Some(session) = self.engine_session() else { return };
         let ticket = self.ticket();
-        let Found { candidate, via } = found;
-        self.effects.push(Effect::Bind { ticket, session, candidate, via, staff });
+        self.effects.push(Effect::Bind { ticket, session, candidate, staff });
         self.enter(Stage::Binding(ticket));
     }
 

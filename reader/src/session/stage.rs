@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{
-    Attributes, Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, Pin,
-    SessionId, StaffId, Ticket, Via,
+    Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, Pin, SessionId,
+    StaffId, Ticket,
 };
 
 /// How long each kind of waiting lasts, in milliseconds, and what this place offers.
@@ -108,16 +108,11 @@ pub enum Stage {
     /// Staff to type an insurance card.
     RegisterData,
     /// The engine to find the person.
-    Finding {
-        /// Awaited.
-        ticket: Ticket,
-        /// By what.
-        via: Via,
-    },
+    Finding(Ticket),
     /// The patient to say that the person is right.
-    RegisterConfirm(Found),
+    RegisterConfirm(Candidate),
     /// Staff to say so too.
-    RegisterStaff(Found),
+    RegisterStaff(Candidate),
     /// The engine to bind.
     Binding(Ticket),
     /// A moment to read that it is done.
@@ -160,21 +155,6 @@ pub enum Key {
     },
     /// Staff recognised the holder.
     Staff(StaffId),
-}
-
-/// The person that was found, and by what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The person.
-    pub candidate: Candidate,
-    /// By what.
-    pub via: Via,
-}
-
-impl From<Attributes> for Via {
-    fn from(attributes: Attributes) -> Self {
-        Self::Card(attributes)
-    }
 }
 
 /// What the patient should know about the certificate.
@@ -265,11 +245,19 @@ impl State {
 
     /// What the patient can be asked now: of the medical kinds or of the others.
     #[must_use]
-    pub fn askable(&self, medical: bool) -> Consents {
+    pub fn askable(&self, medical: bool) -> BTreeSet<Information> {
         let may = self.patient.as_ref().and_then(|patient| patient.opened.as_ref());
         let of_this_kind = |information: &Information| information.is_medical() == medical;
         may.map(|opened| opened.may_consent_to.iter().copied().filter(of_this_kind).collect())
             .unwrap_or_default()
+    }
+
+    /// Whether the form of the prescription is asked. In the grace there is eligibility and nothing
+    /// else.
+    #[must_use]
+    pub fn asks_for_prescription(&self) -> bool {
+        let opened = self.patient.as_ref().and_then(|patient| patient.opened.as_ref());
+        self.limits.offer.prescription && opened.is_some_and(|o| o.grace_days.is_none())
     }
 
     /// Tries left for the PIN of the card that lies there.

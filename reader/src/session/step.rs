@@ -86,18 +86,19 @@ impl Turn<'_> {
 
     fn card_removed(&mut self, reader: &str) {
         self.state.present.remove(reader);
-        match &self.state.stage {
-            // A screen without personal data, for one more moment.
-            Stage::Done { reader: at, .. } | Stage::Ended { reader: at, .. } if at == reader => {
+        if let Stage::Done { reader: at, .. } | Stage::Ended { reader: at, .. } = &self.state.stage
+        {
+            if at == reader {
+                // A screen without personal data, for one more moment.
                 self.state.deadline = Some(self.now.after(self.state.limits.note_ms));
             }
-            // All was decided: the answer is for the counter, whether the patient waits or not.
-            Stage::Asking(_) => {}
-            _ => {
-                if self.state.patient.as_ref().is_some_and(|patient| patient.reader == reader) {
-                    self.end(Ending::RemovedTooEarly, None);
-                }
-            }
+            return;
+        }
+        // Once all was decided, the answer is for the counter, whether the patient waits or not.
+        let is_asked = matches!(self.state.stage, Stage::Asking(_));
+        let is_theirs = self.state.patient.as_ref().is_some_and(|patient| patient.reader == reader);
+        if is_theirs && !is_asked {
+            self.end(Ending::RemovedTooEarly, None);
         }
     }
 
@@ -201,17 +202,11 @@ impl Turn<'_> {
     }
 
     pub(super) fn ask_what_to_provide(&mut self) {
-        if self.state.askable(false).is_empty() && !self.asks_for_prescription() {
+        if self.state.askable(false).is_empty() && !self.state.asks_for_prescription() {
             self.ask(None);
         } else {
             self.enter(Stage::ConsentProvide);
         }
-    }
-
-    /// In the grace there is eligibility and nothing else.
-    fn asks_for_prescription(&self) -> bool {
-        let opened = self.state.patient.as_ref().and_then(|patient| patient.opened.as_ref());
-        self.state.limits.offer.prescription && opened.is_some_and(|o| o.grace_days.is_none())
     }
 
     /// Asks the engine with what was agreed to.
@@ -270,7 +265,7 @@ impl Turn<'_> {
             }
             Stage::GettingChallenge { .. }
             | Stage::Opening(_)
-            | Stage::Finding { .. }
+            | Stage::Finding(_)
             | Stage::Binding(_)
             | Stage::Asking(_) => self.end(Ending::EngineDown, None),
             Stage::Registered => self.ask_for_consent(),
@@ -356,7 +351,7 @@ impl Turn<'_> {
             | Stage::Signing { .. }
             | Stage::Opening(_)
             | Stage::ReadingAttributes(_)
-            | Stage::Finding { .. }
+            | Stage::Finding(_)
             | Stage::Binding(_)
             | Stage::Asking(_) => Some(limits.work_ms),
             Stage::Registered => Some(limits.note_ms),

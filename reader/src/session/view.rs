@@ -1,5 +1,7 @@
 //! What pages show of a state: the whole of it each time, so that a reload loses nothing.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use shikaku_domain::Personal;
 
@@ -60,7 +62,7 @@ pub struct MethodView {
 #[serde(rename_all = "camelCase")]
 pub struct CandidateView {
     name: String,
-    insurer_name: String,
+    insurer_name: Option<String>,
 }
 
 impl std::fmt::Debug for CandidateView {
@@ -144,9 +146,10 @@ impl State {
     pub fn view(&self, now: Moment) -> View {
         let screen = self.screen();
         let patient = self.patient.as_ref();
-        let (validity, done_notice) = match &self.stage {
-            Stage::Done { validity, notice, .. } => (Some(validity.clone()), *notice),
-            _ => (None, None),
+        let (validity, done_notice) = if let Stage::Done { validity, notice, .. } = &self.stage {
+            (Some(validity.clone()), *notice)
+        } else {
+            (None, None)
         };
         let opened = patient.and_then(|patient| patient.opened.as_ref());
         let (notice, days) = match done_notice.or_else(|| opened.and_then(Notice::of)) {
@@ -155,11 +158,9 @@ impl State {
             None => (None, None),
         };
         let is_wrong_number = self.stage == Stage::RegisterOffer { wrong: true };
-        let ask = match &self.stage {
-            Stage::ConsentMedical => self.askable(true),
-            Stage::ConsentProvide => self.askable(false),
-            _ => Default::default(),
-        };
+        let is_medical = self.stage == Stage::ConsentMedical;
+        let is_provide = self.stage == Stage::ConsentProvide;
+        let ask = if is_medical || is_provide { self.askable(is_medical) } else { BTreeSet::new() };
         View {
             seq: self.seq,
             screen,
@@ -169,18 +170,12 @@ impl State {
             methods: self.methods(),
             tries_left: self.shown_tries(),
             ask: Information::ALL.into_iter().filter(|one| ask.contains(one)).collect(),
-            ask_prescription: self.stage == Stage::ConsentProvide && self.limits.offer.prescription,
-            candidate: match &self.stage {
-                Stage::RegisterConfirm(_) => self.candidate(),
-                _ => None,
-            },
+            ask_prescription: is_provide && self.asks_for_prescription(),
+            candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,
             notice: if is_wrong_number { Some("wrongNumber") } else { notice },
             days,
-            code: match &self.stage {
-                Stage::Ended { code, .. } => code.clone(),
-                _ => None,
-            },
+            code: self.code(),
             reader: patient.map(|p| p.reader.clone()).or_else(|| self.readers.first().cloned()),
         }
     }
@@ -188,28 +183,30 @@ impl State {
     /// What the counter shows of the session.
     #[must_use]
     pub fn counter(&self) -> CounterView {
-        let what = match &self.stage {
-            Stage::Visual => Some(What::Visual),
-            Stage::RegisterStaff(_) => Some(What::Registration),
-            Stage::RegisterData => Some(What::RegistrationData),
-            _ => None,
-        };
-        let waiting = what.zip(self.patient.as_ref()).map(|(what, patient)| Waiting {
-            session: patient.session.clone(),
-            what,
-            candidate: self.candidate(),
+        let waits = [
+            (matches!(self.stage, Stage::Visual), What::Visual),
+            (matches!(self.stage, Stage::RegisterStaff(_)), What::Registration),
+            (matches!(self.stage, Stage::RegisterData), What::RegistrationData),
+        ];
+        let waiting = waits.into_iter().filter(|(is_so, _)| *is_so).filter_map(|(_, what)| {
+            let session = self.patient.as_ref()?.session.clone();
+            Some(Waiting { session, what, candidate: self.candidate() })
         });
-        CounterView { readers: self.readers.clone(), waiting: waiting.into_iter().collect() }
+        CounterView { readers: self.readers.clone(), waiting: waiting.collect() }
+    }
+
+    fn code(&self) -> Option<String> {
+        if let Stage::Ended { code, .. } = &self.stage { code.clone() } else { None }
     }
 
     fn candidate(&self) -> Option<CandidateView> {
-        match &self.stage {
-            Stage::RegisterConfirm(found) | Stage::RegisterStaff(found) => Some(CandidateView {
-                name: found.candidate.name.expose().clone(),
-                insurer_name: found.candidate.insurer_name.expose().clone(),
-            }),
-            _ => None,
-        }
+        let (Stage::RegisterConfirm(found) | Stage::RegisterStaff(found)) = &self.stage else {
+            return None;
+        };
+        Some(CandidateView {
+            name: found.name.expose().clone(),
+            insurer_name: found.insurer_name.as_ref().map(|name| name.expose().clone()),
+        })
     }
 
     /// Time-outs that the patient can do something about.
@@ -220,10 +217,9 @@ impl State {
     }
 
     fn shown_tries(&self) -> Option<u8> {
-        match &self.stage {
-            Stage::EnterPin { .. } | Stage::LastTry | Stage::PinBlocked => self.tries(),
-            _ => None,
-        }
+        let is_about_pin =
+            matches!(self.stage, Stage::EnterPin { .. } | Stage::LastTry | Stage::PinBlocked);
+        self.tries().filter(|_| is_about_pin)
     }
 
     fn methods(&self) -> Vec<MethodView> {
@@ -264,7 +260,7 @@ impl State {
             | Stage::Signing { .. }
             | Stage::Opening(_)
             | Stage::ReadingAttributes(_)
-            | Stage::Finding { .. }
+            | Stage::Finding(_)
             | Stage::Binding(_)
             | Stage::Asking(_) => Screen::Checking,
             Stage::RegisterOffer { .. } => Screen::RegisterOffer,

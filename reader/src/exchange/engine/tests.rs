@@ -45,7 +45,7 @@ fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn ask(url: &str, body: &[u8]) -> Reply {
-    ask_on(&HttpEngine::new(url, 1, None), body)
+    ask_on(&HttpEngine::new(url, agent(1, None)), body)
 }
 
 fn ask_on(engine: &HttpEngine, body: &[u8]) -> Reply {

@@ -98,7 +98,9 @@ impl Auditor {
                     assert!(self.staff_said_same, "signed without staff");
                 }
                 Effect::Ask { asked, .. } => {
-                    assert!(asked.consents.is_subset(&self.agreed), "a consent nobody gave");
+                    let given = asked.consents.iter().filter(|(_, yes)| **yes).map(|(one, _)| *one);
+                    let given: BTreeSet<_> = given.collect();
+                    assert!(given.is_subset(&self.agreed), "a consent nobody gave");
                     assert_eq!(*asked.session.expose(), format!("e{}", self.sessions));
                 }
                 Effect::Open { signed, .. } => {
@@ -109,7 +111,15 @@ impl Auditor {
                         self.accepted_register && self.accepted_confirm && self.staff_said_same
                     );
                 }
-                _ => {}
+                Effect::Identify { .. }
+                | Effect::ReadAttributes { .. }
+                | Effect::Release { .. }
+                | Effect::Challenge { .. }
+                | Effect::Find { .. }
+                | Effect::Push(_)
+                | Effect::Report { .. }
+                | Effect::ReportFailure { .. }
+                | Effect::Stale => {}
             }
             if ticket_of(effect).is_some() {
                 self.open.push((effect.clone(), self.sessions));
@@ -153,7 +163,11 @@ fn end(effect: &Effect, session: u64, how: usize) -> Event {
         }
         Effect::Bind { .. } => Event::Bound(ticket, if good { Ok(()) } else { Err(refused) }),
         Effect::Ask { .. } => Event::Answered(ticket, Ok(answer(&format!("name-{session}")))),
-        _ => unreachable!("it has no end"),
+        Effect::Release { .. }
+        | Effect::Push(_)
+        | Effect::Report { .. }
+        | Effect::ReportFailure { .. }
+        | Effect::Stale => unreachable!("it has no end"),
     }
 }
 

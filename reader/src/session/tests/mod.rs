@@ -205,7 +205,7 @@ pub(super) fn candidate() -> Candidate {
     Candidate {
         token: Personal::new("t".to_owned()),
         name: Personal::new("資格　花子".to_owned()),
-        insurer_name: Personal::new("架空健康保険組合".to_owned()),
+        insurer_name: Some(Personal::new("架空健康保険組合".to_owned())),
     }
 }
 

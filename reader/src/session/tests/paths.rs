@@ -31,15 +31,9 @@ fn six_steps_lead_from_the_card_to_the_answer() {
     assert_eq!(place.view().ask, Information::ALL[4..]);
     place.does(Intent::Provide(all(true), Some(Prescription::Electronic)));
     let [Effect::Ask { ticket, asked }] = &place.effects[..] else { panic!() };
-    let agreed = [
-        Information::Medication,
-        Information::LimitApplicationCertificate,
-        Information::SpecificDiseases,
-    ];
-    assert_eq!(
-        (&asked.consents, asked.prescription),
-        (&agreed.into(), Some(Prescription::Electronic))
-    );
+    let agreed = [true, false, false, false, true, true];
+    let agreed: Consents = Information::ALL.into_iter().zip(agreed).collect();
+    assert_eq!((&asked.consents, asked.prescription), (&agreed, Some(Prescription::Electronic)));
     let ticket = *ticket;
     place.on(Event::Answered(ticket, Ok(answer("A"))));
     assert!(matches!(place.effects[..], [Effect::Push(_), Effect::Report { .. }]));
@@ -247,7 +241,7 @@ fn either_sides_no_registers_nobody() {
 
 #[test]
 fn in_the_grace_nothing_is_asked_and_eligibility_follows_at_once() {
-    let grace = Opened { may_consent_to: Consents::new(), grace_days: Some(20), ..registered() };
+    let grace = Opened { may_consent_to: [].into(), grace_days: Some(20), ..registered() };
     let mut place = Place::opened(grace);
     let [Effect::Ask { ticket, asked }] = &place.effects[..] else { panic!() };
     assert!(asked.consents.is_empty());
@@ -269,7 +263,7 @@ fn a_certificate_that_ends_soon_is_said_to() {
 fn what_was_refused_is_not_sent() {
     let place = Place::asking(false);
     let [Effect::Ask { asked, .. }] = &place.effects[..] else { panic!() };
-    assert!(asked.consents.iter().all(|information| !information.is_medical()));
+    assert!(asked.consents.iter().all(|(information, yes)| *yes != information.is_medical()));
 }
 
 #[test]

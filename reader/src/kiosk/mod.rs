@@ -1,0 +1,23 @@
+//! The kiosk and the counter: one hub that runs the session, and the pages that show it.
+//!
+//! - `hub`: one thread that owns the state, does its effects and publishes what pages show
+//! - `desk`: threads that ask the engine, and one that writes files, so that the hub never waits
+//! - `counter`: the queue of results for staff, in memory only
+//! - `http`: the pages, their events and what people do there, on loopback only
+//!
+//! **Invariant:** nothing of a patient is kept longer than the counter's minutes, and nothing is
+//! written to a disk but the message for the receipt computer.
+
+mod body;
+mod counter;
+mod desk;
+mod guard;
+mod http;
+mod hub;
+mod pages;
+mod self_test;
+
+pub use counter::Row;
+pub use http::{Server, bind};
+pub use hub::{Hub, HubHandle, Parts};
+pub use self_test::{Check, SelfTest};

@@ -1,0 +1,471 @@
+//! Recording a session for a bug report, and playing it again.
+//!
+//! A record is what happened, one JSON line an event, with the screen that followed. Everything
+//! secret or personal is left out when it is written: PIN, numbers, names, certificates,
+//! signatures, challenges, engine sessions, messages. Cards and sessions get numbers in the order
+//! of their appearance, so that "the same card" can still be told from "another card". Playing it
+//! again takes the same way through [`step`], with stand-ins.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shikaku_domain::Personal;
+
+use crate::ReaderError;
+use crate::session::{
+    Answer, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents, EngineFailure, Event,
+    Information, InsuranceCard, Intent, Limits, MatchingNumber, Method, Moment, Opened, Pin,
+    Prescription, Registration, Screen, SessionId, Signed, StaffId, StaffIntent, State, Ticket,
+    TokenKind, step,
+};
+
+/// Most lines of one record; then it ends, since a disk must not fill up.
+const LINES_MAX: u64 = 200_000;
+/// Longest line that is played, in bytes.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// An event without anything secret or personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+pub enum Blanked {
+    /// Readers changed; their names are makers' names.
+    Readers { names: Vec<String> },
+    /// A card came.
+    Inserted { reader: String, session: String },
+    /// A card left.
+    Removed { reader: String },
+    /// A card was read.
+    Identified { ticket: Ticket, end: End<Seen> },
+    /// A card signed; the fingerprint of its certificate.
+    Authenticated { ticket: Ticket, end: End<String> },
+    /// Attributes were read.
+    Attributes { ticket: Ticket, end: End<()> },
+    /// A challenge came.
+    Challenged { ticket: Ticket, end: EngineEnd<()> },
+    /// An engine session was opened.
+    Opened { ticket: Ticket, end: EngineEnd<OpenedFacts> },
+    /// A person was found.
+    Found { ticket: Ticket, end: EngineEnd<()> },
+    /// A certificate was bound.
+    Bound { ticket: Ticket, end: EngineEnd<()> },
+    /// An answer came; 資格有効性.
+    Answered { ticket: Ticket, end: EngineEnd<String> },
+    /// The patient did something.
+    Intended { session: Option<String>, seq: u64, intent: Wish },
+    /// Staff did something.
+    Decided { session: String, decision: Decision },
+    /// Time passed.
+    Ticked,
+}
+
+/// How an effect on a card ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum End<T> {
+    /// Well.
+    Ok(T),
+    /// Not.
+    Failed(CardFailure),
+}
+
+/// How an effect on the engine ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EngineEnd<T> {
+    /// Well.
+    Ok(T),
+    /// Not.
+    Failed(EngineFailure),
+}
+
+/// A card without its contents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in `CardSeen`, with fingerprints for contents")]
+pub struct Seen {
+    pub kind: TokenKind,
+    pub token: String,
+    pub certificate: Option<String>,
+    pub tries: Option<u8>,
+}
+
+/// An engine session without its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in `Opened`")]
+pub struct OpenedFacts {
+    pub registration: Registration,
+    pub may_consent_to: Vec<Information>,
+    pub expires_in_days: Option<i64>,
+    pub grace_days: Option<i64>,
+}
+
+/// An intent without what was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in `Intent`")]
+pub enum Wish {
+    ChooseMethod(Method),
+    Pin,
+    UseLastTry(bool),
+    Consent(Consents),
+    Provide(Consents, Option<Prescription>),
+    Register { yes: bool, with_number: bool },
+    ConfirmPerson(bool),
+    Cancel,
+    More,
+}
+
+/// A decision of staff without who decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in `StaffIntent`")]
+pub enum Decision {
+    Visual { same: bool },
+    Registration { same: bool },
+    RegistrationData,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    format: u8,
+    limits: Limits,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    at: Moment,
+    #[serde(flatten)]
+    event: Blanked,
+    screen: Value,
+}
+
+/// Writes a record.
+pub struct Recorder {
+    file: BufWriter<File>,
+    /// Keyed anew for each record, so that a fingerprint finds no certificate elsewhere.
+    key: [u8; 32],
+    lines: u64,
+    screen: Option<Screen>,
+}
+
+impl Recorder {
+    /// Begins a record in a new file.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn create(path: &Path, limits: Limits) -> Result<Self, ReaderError> {
+        let failed = |source| ReaderError::Record { source };
+        let file = File::create_new(path).map_err(failed)?;
+        let mut key = [0; 32];
+        SystemRandom::new().fill(&mut key).map_err(|_| ReaderError::Random)?;
+        let mut recorder = Self { file: BufWriter::new(file), key, lines: 0, screen: None };
+        recorder.line(&Header { format: 1, limits }).map_err(failed)?;
+        Ok(recorder)
+    }
+
+    /// What is written of an event, taken before the session consumes it.
+    #[must_use]
+    pub fn blank(&self, event: &Event) -> Blanked {
+        blank(event, &self.key)
+    }
+
+    /// Writes an event and the screen that followed. A disk that refuses ends the record, never
+    /// the session.
+    pub fn write(&mut self, at: Moment, event: Blanked, screen: Screen) {
+        let is_silent = event == Blanked::Ticked && self.screen == Some(screen);
+        if is_silent || self.lines >= LINES_MAX {
+            return;
+        }
+        self.screen = Some(screen);
+        let screen = serde_json::to_value(screen).unwrap_or_default();
+        if let Err(error) = self.line(&Line { at, event, screen }) {
+            tracing::warn!(%error, "the record ends here");
+            self.lines = LINES_MAX;
+        }
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        self.lines += 1;
+        serde_json::to_writer(&mut self.file, line)?;
+        self.file.write_all(b"\n")?;
+        self.file.flush()
+    }
+}
+
+/// Plays a record: one line for each event that changed the screen, and whether all screens were
+/// as recorded.
+///
+/// # Errors
+/// When the file cannot be read or is not a record.
+pub fn replay(path: &Path, say: &dyn Fn(&str)) -> Result<bool, ReaderError> {
+    let failed = |source| ReaderError::Record { source };
+    let damaged = |number: usize| ReaderError::RecordLine { line: number + 1 };
+    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
+    let (mut state, mut is_same, mut shown) = (None, true, Value::Null);
+    for (number, line) in lines.enumerate() {
+        let line = line.map_err(failed)?;
+        if line.len() > LINE_BYTES_MAX || number as u64 > LINES_MAX {
+            return Err(damaged(number));
+        }
+        let Some(before) = state.take() else {
+            let header: Header = serde_json::from_str(&line).map_err(|_| damaged(number))?;
+            state = Some(State::new(header.limits));
+            continue;
+        };
+        let Line { at, event, screen } = serde_json::from_str(&line).map_err(|_| damaged(number))?;
+        let event = revive(event).ok_or_else(|| damaged(number))?;
+        let (after, _) = step(before, event, at);
+        let found = serde_json::to_value(after.view(at).screen).unwrap_or_default();
+        if found != screen {
+            is_same = false;
+            say(&format!("{:>9} ms  {found}, but {screen} was recorded\n", at.0));
+        } else if found != shown {
+            say(&format!("{:>9} ms  {found}\n", at.0));
+        }
+        shown = found;
+        state = Some(after);
+    }
+    Ok(is_same)
+}
+
+/// A short keyed fingerprint.
+fn fingerprint(key: &[u8], bytes: &[u8]) -> String {
+    let hash = digest(&SHA256, &[key, bytes].concat());
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn blank(event: &Event, key: &[u8]) -> Blanked {
+    let named = |session: &SessionId| fingerprint(key, session.0.as_bytes());
+    match event {
+        Event::ReadersChanged(names) => Blanked::Readers { names: names.clone() },
+        Event::CardInserted { reader, session } => {
+            Blanked::Inserted { reader: reader.clone(), session: named(session) }
+        }
+        Event::CardRemoved { reader } => Blanked::Removed { reader: reader.clone() },
+        Event::Identified(ticket, end) => {
+            let seen = |card: &CardSeen| Seen {
+                kind: card.kind,
+                token: fingerprint(key, &card.token),
+                certificate: card.certificate.as_ref().map(|der| fingerprint(key, der)),
+                tries: card.tries,
+            };
+            Blanked::Identified { ticket: *ticket, end: card_end(end, seen) }
+        }
+        Event::Authenticated(ticket, end) => {
+            let print = |signed: &Signed| fingerprint(key, &signed.certificate);
+            Blanked::Authenticated { ticket: *ticket, end: card_end(end, print) }
+        }
+        Event::AttributesRead(ticket, end) => {
+            Blanked::Attributes { ticket: *ticket, end: card_end(end, |_| ()) }
+        }
+        Event::Challenged(ticket, end) => {
+            Blanked::Challenged { ticket: *ticket, end: engine_end(end, |_| ()) }
+        }
+        Event::Opened(ticket, end) => {
+            let facts = |opened: &Opened| OpenedFacts {
+                registration: opened.registration,
+                may_consent_to: opened.may_consent_to.iter().copied().collect(),
+                expires_in_days: opened.expires_in_days,
+                grace_days: opened.grace_days,
+            };
+            Blanked::Opened { ticket: *ticket, end: engine_end(end, facts) }
+        }
+        Event::Found(ticket, end) => {
+            Blanked::Found { ticket: *ticket, end: engine_end(end, |_| ()) }
+        }
+        Event::Bound(ticket, end) => {
+            Blanked::Bound { ticket: *ticket, end: engine_end(end, |()| ()) }
+        }
+        Event::Answered(ticket, end) => {
+            let validity = |answer: &Answer| answer.validity.clone();
+            Blanked::Answered { ticket: *ticket, end: engine_end(end, validity) }
+        }
+        Event::Intended { session, seq, intent } => Blanked::Intended {
+            session: session.as_ref().map(named),
+            seq: *seq,
+            intent: wish(intent),
+        },
+        Event::Decided { session, intent } => {
+            Blanked::Decided { session: named(session), decision: decision(intent) }
+        }
+        Event::Ticked => Blanked::Ticked,
+    }
+}
+
+fn card_end<T, U>(end: &Result<T, CardFailure>, of: impl FnOnce(&T) -> U) -> End<U> {
+    match end {
+        Ok(value) => End::Ok(of(value)),
+        Err(failure) => End::Failed(*failure),
+    }
+}
+
+fn engine_end<T, U>(end: &Result<T, EngineFailure>, of: impl FnOnce(&T) -> U) -> EngineEnd<U> {
+    match end {
+        Ok(value) => EngineEnd::Ok(of(value)),
+        Err(failure) => EngineEnd::Failed(failure.clone()),
+    }
+}
+
+fn wish(intent: &Intent) -> Wish {
+    match intent {
+        Intent::ChooseMethod(method) => Wish::ChooseMethod(*method),
+        Intent::Pin(_) => Wish::Pin,
+        Intent::UseLastTry(yes) => Wish::UseLastTry(*yes),
+        Intent::Consent(consents) => Wish::Consent(consents.clone()),
+        Intent::Provide(consents, form) => Wish::Provide(consents.clone(), *form),
+        Intent::Register(yes, number) => {
+            Wish::Register { yes: *yes, with_number: number.is_some() }
+        }
+        Intent::ConfirmPerson(yes) => Wish::ConfirmPerson(*yes),
+        Intent::Cancel => Wish::Cancel,
+        Intent::More => Wish::More,
+    }
+}
+
+fn decision(intent: &StaffIntent) -> Decision {
+    match intent {
+        StaffIntent::Visual { same, .. } => Decision::Visual { same: *same },
+        StaffIntent::Registration { same, .. } => Decision::Registration { same: *same },
+        StaffIntent::RegistrationData(_) => Decision::RegistrationData,
+    }
+}
+
+/// The event again, with stand-ins for what was left out.
+fn revive(blanked: Blanked) -> Option<Event> {
+    Some(match blanked {
+        Blanked::Readers { names } => Event::ReadersChanged(names),
+        Blanked::Inserted { reader, session } => {
+            Event::CardInserted { reader, session: SessionId(session) }
+        }
+        Blanked::Removed { reader } => Event::CardRemoved { reader },
+        Blanked::Identified { ticket, end } => Event::Identified(ticket, end.with(card)),
+        Blanked::Authenticated { ticket, end } => Event::Authenticated(
+            ticket,
+            end.with(|print| Signed { certificate: bytes(&print), signature: bytes("") }),
+        ),
+        Blanked::Attributes { ticket, end } => {
+            Event::AttributesRead(ticket, end.with(|()| attributes()))
+        }
+        Blanked::Challenged { ticket, end } => {
+            let challenge = |()| Challenge { bytes: [0; 32], id: String::new() };
+            Event::Challenged(ticket, end.with(challenge))
+        }
+        Blanked::Opened { ticket, end } => Event::Opened(ticket, end.with(opened)),
+        Blanked::Found { ticket, end } => {
+            let candidate = |()| Candidate { token: none(), name: none(), insurer_name: None };
+            Event::Found(ticket, end.with(candidate))
+        }
+        Blanked::Bound { ticket, end } => Event::Bound(ticket, end.with(|()| ())),
+        Blanked::Answered { ticket, end } => Event::Answered(ticket, end.with(answer)),
+        Blanked::Intended { session, seq, intent } => {
+            Event::Intended { session: session.map(SessionId), seq, intent: intent_of(intent)? }
+        }
+        Blanked::Decided { session, decision } => {
+            Event::Decided { session: SessionId(session), intent: staff_intent(decision)? }
+        }
+        Blanked::Ticked => Event::Ticked,
+    })
+}
+
+impl<T> End<T> {
+    fn with<U>(self, of: impl FnOnce(T) -> U) -> Result<U, CardFailure> {
+        match self {
+            Self::Ok(value) => Ok(of(value)),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl<T> EngineEnd<T> {
+    fn with<U>(self, of: impl FnOnce(T) -> U) -> Result<U, EngineFailure> {
+        match self {
+            Self::Ok(value) => Ok(of(value)),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+fn bytes(text: &str) -> Arc<[u8]> {
+    Arc::from(text.as_bytes())
+}
+
+const fn none() -> Personal<String> {
+    Personal::new(String::new())
+}
+
+fn card(seen: Seen) -> CardSeen {
+    CardSeen {
+        kind: seen.kind,
+        token: bytes(&seen.token),
+        certificate: seen.certificate.as_deref().map(bytes),
+        tries: seen.tries,
+    }
+}
+
+const fn attributes() -> Attributes {
+    Attributes { name: none(), address: none(), birthdate: none(), sex: none() }
+}
+
+fn opened(facts: OpenedFacts) -> Opened {
+    Opened {
+        session: none(),
+        registration: facts.registration,
+        may_consent_to: facts.may_consent_to.into_iter().collect(),
+        expires_in_days: facts.expires_in_days,
+        grace_days: facts.grace_days,
+    }
+}
+
+fn answer(validity: String) -> Answer {
+    Answer {
+        validity,
+        name: None,
+        birthdate: None,
+        insurer_name: None,
+        notices: Vec::new(),
+        message: Personal::new(Arc::from("")),
+    }
+}
+
+fn intent_of(wish: Wish) -> Option<Intent> {
+    Some(match wish {
+        Wish::ChooseMethod(method) => Intent::ChooseMethod(method),
+        Wish::Pin => Intent::Pin(Pin::new("0000".to_owned())?),
+        Wish::UseLastTry(yes) => Intent::UseLastTry(yes),
+        Wish::Consent(consents) => Intent::Consent(consents),
+        Wish::Provide(consents, form) => Intent::Provide(consents, form),
+        Wish::Register { yes, with_number } => {
+            let number = MatchingNumber::new("0".repeat(MatchingNumber::DIGITS));
+            Intent::Register(yes, number.filter(|_| with_number))
+        }
+        Wish::ConfirmPerson(yes) => Intent::ConfirmPerson(yes),
+        Wish::Cancel => Intent::Cancel,
+        Wish::More => Intent::More,
+    })
+}
+
+fn staff_intent(decision: Decision) -> Option<StaffIntent> {
+    let staff = StaffId::try_from("staff".to_owned()).ok()?;
+    Some(match decision {
+        Decision::Visual { same } => StaffIntent::Visual { same, staff },
+        Decision::Registration { same } => StaffIntent::Registration { same, staff },
+        Decision::RegistrationData => StaffIntent::RegistrationData(InsuranceCard {
+            insurer_number: none(),
+            symbol: None,
+            number: none(),
+            branch: None,
+            birthdate: none(),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests;
