@@ -365,9 +365,9 @@ fn refusal_of(code: Option<&str>, status: u16) -> Refusal {
         ("CRD-017", Refusal::NotFound),
         ("CRD-018", Refusal::NotFound),
     ];
-    let known = code.and_then(|code| code.strip_prefix("SHK-")).and_then(|code| {
-        CODES.iter().find(|(one, _)| *one == code).map(|(_, refusal)| *refusal)
-    });
+    let known = code
+        .and_then(|code| code.strip_prefix("SHK-"))
+        .and_then(|code| CODES.iter().find(|(one, _)| *one == code).map(|(_, refusal)| *refusal));
     known.unwrap_or(match status {
         429 | 500.. => Refusal::Unavailable,
         _ => Refusal::Other,

@@ -286,7 +286,11 @@ impl Config {
         )?;
         within("exchange.stop_within_seconds", "0 to 300", exchange.stop_within_seconds <= 300)?;
         let kiosk = &self.kiosk;
-        within("kiosk.listen", "an address of this machine itself", kiosk.listen.ip().is_loopback())?;
+        within(
+            "kiosk.listen",
+            "an address of this machine itself",
+            kiosk.listen.ip().is_loopback(),
+        )?;
         for (key, allowed, value, range) in [
             ("kiosk.patient_seconds", "15 to 600", kiosk.patient_seconds, 15..=600),
             ("kiosk.staff_seconds", "15 to 900", kiosk.staff_seconds, 15..=900),

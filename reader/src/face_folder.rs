@@ -96,6 +96,7 @@ fn is_ours(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, SystemClock};
     use crate::exchange::LocalDisk;
     use std::time::UNIX_EPOCH;
 
@@ -109,7 +110,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let face = folder(root.path());
         let now = UNIX_EPOCH + Duration::from_secs(1_790_665_272);
-        let [first, second] = ["<XmlMsg/>", "<XmlMsg></XmlMsg>"].map(|m| face.push(m, now).unwrap());
+        let [first, second] =
+            ["<XmlMsg/>", "<XmlMsg></XmlMsg>"].map(|m| face.push(m, now).unwrap());
         assert_ne!(first, second, "two in one second are two files");
         assert!(first.starts_with("OQSsiquc01res_face_1310000001"));
         assert!(first.ends_with("_20260929160112.xml"), "{first}");
@@ -122,7 +124,7 @@ mod tests {
     fn old_files_go_and_strangers_stay() {
         let root = tempfile::tempdir().unwrap();
         let face = folder(root.path());
-        let now = SystemTime::now();
+        let now = SystemClock.now();
         face.push("<XmlMsg/>", now).unwrap();
         std::fs::write(root.path().join("face/memo.txt"), "").unwrap();
         assert_eq!(face.sweep(now).unwrap(), 0);

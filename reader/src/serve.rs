@@ -151,7 +151,7 @@ fn terminal(demo: &DemoConfig, clock: &dyn Clock) -> Result<Arc<dyn TerminalKey>
     let now = clock.now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let today = Timestamp::from_unix_seconds(now).day();
     let authority = TerminalAuthority::new(demo.seed).map_err(ReaderError::Card)?;
-    let until = today.plus_days(TERMINAL_DAYS);
+    let until = today.saturating_add_days(TERMINAL_DAYS);
     let terminal = authority.terminal(demo.seed, 1, until).map_err(ReaderError::Card)?;
     Ok(Arc::new(terminal))
 }

@@ -116,11 +116,24 @@ pub(super) enum Counter {
 #[derive(Deserialize)]
 #[serde(tag = "intent", rename_all = "camelCase", deny_unknown_fields)]
 enum CounterBody {
-    Visual { session: SessionId, same: bool, staff: StaffId },
-    Registration { session: SessionId, same: bool, staff: StaffId },
+    Visual {
+        session: SessionId,
+        same: bool,
+        staff: StaffId,
+    },
+    Registration {
+        session: SessionId,
+        same: bool,
+        staff: StaffId,
+    },
     #[serde(rename_all = "camelCase")]
-    RegistrationData { session: SessionId, insurance_card: InsuranceCardBody },
-    Dismiss { id: u64 },
+    RegistrationData {
+        session: SessionId,
+        insurance_card: InsuranceCardBody,
+    },
+    Dismiss {
+        id: u64,
+    },
 }
 
 #[derive(Deserialize)]
@@ -180,13 +193,11 @@ mod tests {
 
     fn read(intent_fields: &str) -> Result<Intent, Unreadable> {
         let body = format!(r#"{{"session":"s1","seq":3,{intent_fields}}}"#);
-        match intent(body.as_bytes())? {
-            Event::Intended { session, seq, intent } => {
-                assert_eq!((session, seq), (Some(SessionId("s1".to_owned())), 3));
-                Ok(intent)
-            }
-            _ => panic!("not an intent"),
-        }
+        let Event::Intended { session, seq, intent } = intent(body.as_bytes())? else {
+            panic!("not an intent");
+        };
+        assert_eq!((session, seq), (Some(SessionId("s1".to_owned())), 3));
+        Ok(intent)
     }
 
     #[test]

@@ -13,13 +13,13 @@ use super::counter::{Counter, Row};
 use super::desk::{EngineDesk, FileDesk};
 use crate::ReaderError;
 use crate::card_api::{CardApi, japan};
+use crate::card_protocol::TerminalKey;
 use crate::clock::Clock;
 use crate::exchange::Stop;
 use crate::face_folder::FaceFolder;
 use crate::pcsc::{Readers, Report, Settings as ReaderSettings};
 use crate::record::Recorder;
 use crate::session::{Effect, Event, Limits, Moment, Refusal, State, Waiting, What, step};
-use crate::card_protocol::TerminalKey;
 
 /// Inputs that wait for the hub. When it is full an input is dropped and logged: every wait of the
 /// session has a time-out, so that a lost end is a slow one.
@@ -207,7 +207,8 @@ impl Hub {
     fn on(&mut self, event: Event) -> bool {
         let now = self.now();
         let recorded = self.recorder.as_ref().map(|recorder| recorder.blank(&event));
-        let state = std::mem::replace(&mut self.state, State::new(self.state.limits));
+        let empty = State::new(self.state.limits);
+        let state = std::mem::replace(&mut self.state, empty);
         let (state, effects) = step(state, event, now);
         self.state = state;
         if let Some((recorder, event)) = self.recorder.as_mut().zip(recorded) {

@@ -49,11 +49,8 @@ impl SelfTest {
     /// Runs every check; blocks for as long as the engine may take.
     #[must_use]
     pub fn run(&self) -> Vec<Check> {
-        let mut checks = self.readers();
-        checks.extend(self.engine());
-        checks.push(self.certificate());
-        checks.push(self.folder());
-        checks
+        let (readers, engine) = (self.readers(), self.engine());
+        readers.into_iter().chain(engine).chain([self.certificate(), self.folder()]).collect()
     }
 
     fn readers(&self) -> [Check; 2] {
@@ -77,10 +74,9 @@ impl SelfTest {
     fn engine(&self) -> [Check; 2] {
         let check = |name, ok, detail| Check { name, ok, detail, days: None };
         match self.api.challenge() {
-            Ok(_) => [
-                check("engine", true, String::new()),
-                check("cardService", true, String::new()),
-            ],
+            Ok(_) => {
+                [check("engine", true, String::new()), check("cardService", true, String::new())]
+            }
             Err(failure) => {
                 let is_reached = !failure.code.starts_with("SHK-RDR-");
                 [

@@ -1,8 +1,14 @@
 //! A record tells the way and nothing else.
 
+use super::blanked::{answer, bytes};
 use super::*;
-use crate::session::Offer;
+use crate::session::{
+    Answer, CardSeen, Challenge, Consents, Information, Intent, Method, Offer, Opened, Pin,
+    Registration, SessionId, Signed, Ticket, TokenKind,
+};
 use proptest::prelude::*;
+use shikaku_domain::Personal;
+use std::sync::Arc;
 
 const LIMITS: Limits = Limits {
     patient_ms: 60_000,
@@ -33,12 +39,13 @@ fn way() -> Vec<Event> {
         expires_in_days: None,
         grace_days: None,
     };
-    let signed = Signed {
-        certificate: bytes("SECRET-CERTIFICATE"),
-        signature: bytes("SECRET-SIGNATURE"),
+    let signed =
+        Signed { certificate: bytes("SECRET-CERTIFICATE"), signature: bytes("SECRET-SIGNATURE") };
+    let answer = Answer {
+        name: Some(secret()),
+        message: Personal::new(Arc::from("SECRET")),
+        ..answer("1".to_owned())
     };
-    let answer =
-        Answer { name: Some(secret()), message: Personal::new(Arc::from("SECRET")), ..answer("1".to_owned()) };
     vec![
         Event::ReadersChanged(vec![reader()]),
         Event::CardInserted { reader: reader(), session: session() },

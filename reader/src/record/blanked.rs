@@ -1,39 +1,21 @@
-//! Recording a session for a bug report, and playing it again.
-//!
-//! A record is what happened, one JSON line an event, with the screen that followed. Everything
-//! secret or personal is left out when it is written: PIN, numbers, names, certificates,
-//! signatures, challenges, engine sessions, messages. Cards and sessions get numbers in the order
-//! of their appearance, so that "the same card" can still be told from "another card". Playing it
-//! again takes the same way through [`step`], with stand-ins.
+//! Events without what is secret or personal, and back.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shikaku_domain::Personal;
 
-use crate::ReaderError;
 use crate::session::{
-    Answer, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents, EngineFailure, Event,
-    Information, InsuranceCard, Intent, Limits, MatchingNumber, Method, Moment, Opened, Pin,
-    Prescription, Registration, Screen, SessionId, Signed, StaffId, StaffIntent, State, Ticket,
-    TokenKind, step,
+    Answer, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents, EngineFailure,
+    Event, Information, InsuranceCard, Intent, MatchingNumber, Method, Opened, Pin, Prescription,
+    Registration, SessionId, Signed, StaffId, StaffIntent, Ticket, TokenKind,
 };
-
-/// Most lines of one record; then it ends, since a disk must not fill up.
-const LINES_MAX: u64 = 200_000;
-/// Longest line that is played, in bytes.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// An event without anything secret or personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
-pub enum Blanked {
+pub(crate) enum Blanked {
     /// Readers changed; their names are makers' names.
     Readers { names: Vec<String> },
     /// A card came.
@@ -67,7 +49,7 @@ pub enum Blanked {
 /// How an effect on a card ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum End<T> {
+pub(crate) enum End<T> {
     /// Well.
     Ok(T),
     /// Not.
@@ -77,7 +59,7 @@ pub enum End<T> {
 /// How an effect on the engine ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum EngineEnd<T> {
+pub(crate) enum EngineEnd<T> {
     /// Well.
     Ok(T),
     /// Not.
@@ -87,30 +69,27 @@ pub enum EngineEnd<T> {
 /// A card without its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in `CardSeen`, with fingerprints for contents")]
-pub struct Seen {
-    pub kind: TokenKind,
-    pub token: String,
-    pub certificate: Option<String>,
-    pub tries: Option<u8>,
+pub(crate) struct Seen {
+    pub(super) kind: TokenKind,
+    pub(super) token: String,
+    pub(super) certificate: Option<String>,
+    pub(super) tries: Option<u8>,
 }
 
 /// An engine session without its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in `Opened`")]
-pub struct OpenedFacts {
-    pub registration: Registration,
-    pub may_consent_to: Vec<Information>,
-    pub expires_in_days: Option<i64>,
-    pub grace_days: Option<i64>,
+pub(crate) struct OpenedFacts {
+    pub(super) registration: Registration,
+    pub(super) may_consent_to: Vec<Information>,
+    pub(super) expires_in_days: Option<i64>,
+    pub(super) grace_days: Option<i64>,
 }
 
 /// An intent without what was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in `Intent`")]
-pub enum Wish {
+pub(crate) enum Wish {
     ChooseMethod(Method),
     Pin,
     UseLastTry(bool),
@@ -125,115 +104,10 @@ pub enum Wish {
 /// A decision of staff without who decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in `StaffIntent`")]
-pub enum Decision {
+pub(crate) enum Decision {
     Visual { same: bool },
     Registration { same: bool },
     RegistrationData,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header {
-    format: u8,
-    limits: Limits,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    at: Moment,
-    #[serde(flatten)]
-    event: Blanked,
-    screen: Value,
-}
-
-/// Writes a record.
-pub struct Recorder {
-    file: BufWriter<File>,
-    /// Keyed anew for each record, so that a fingerprint finds no certificate elsewhere.
-    key: [u8; 32],
-    lines: u64,
-    screen: Option<Screen>,
-}
-
-impl Recorder {
-    /// Begins a record in a new file.
-    ///
-    /// # Errors
-    /// When the file exists or cannot be written.
-    pub fn create(path: &Path, limits: Limits) -> Result<Self, ReaderError> {
-        let failed = |source| ReaderError::Record { source };
-        let file = File::create_new(path).map_err(failed)?;
-        let mut key = [0; 32];
-        SystemRandom::new().fill(&mut key).map_err(|_| ReaderError::Random)?;
-        let mut recorder = Self { file: BufWriter::new(file), key, lines: 0, screen: None };
-        recorder.line(&Header { format: 1, limits }).map_err(failed)?;
-        Ok(recorder)
-    }
-
-    /// What is written of an event, taken before the session consumes it.
-    #[must_use]
-    pub fn blank(&self, event: &Event) -> Blanked {
-        blank(event, &self.key)
-    }
-
-    /// Writes an event and the screen that followed. A disk that refuses ends the record, never
-    /// the session.
-    pub fn write(&mut self, at: Moment, event: Blanked, screen: Screen) {
-        let is_silent = event == Blanked::Ticked && self.screen == Some(screen);
-        if is_silent || self.lines >= LINES_MAX {
-            return;
-        }
-        self.screen = Some(screen);
-        let screen = serde_json::to_value(screen).unwrap_or_default();
-        if let Err(error) = self.line(&Line { at, event, screen }) {
-            tracing::warn!(%error, "the record ends here");
-            self.lines = LINES_MAX;
-        }
-    }
-
-    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
-        self.lines += 1;
-        serde_json::to_writer(&mut self.file, line)?;
-        self.file.write_all(b"\n")?;
-        self.file.flush()
-    }
-}
-
-/// Plays a record: one line for each event that changed the screen, and whether all screens were
-/// as recorded.
-///
-/// # Errors
-/// When the file cannot be read or is not a record.
-pub fn replay(path: &Path, say: &dyn Fn(&str)) -> Result<bool, ReaderError> {
-    let failed = |source| ReaderError::Record { source };
-    let damaged = |number: usize| ReaderError::RecordLine { line: number + 1 };
-    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
-    let (mut state, mut is_same, mut shown) = (None, true, Value::Null);
-    for (number, line) in lines.enumerate() {
-        let line = line.map_err(failed)?;
-        if line.len() > LINE_BYTES_MAX || number as u64 > LINES_MAX {
-            return Err(damaged(number));
-        }
-        let Some(before) = state.take() else {
-            let header: Header = serde_json::from_str(&line).map_err(|_| damaged(number))?;
-            state = Some(State::new(header.limits));
-            continue;
-        };
-        let Line { at, event, screen } = serde_json::from_str(&line).map_err(|_| damaged(number))?;
-        let event = revive(event).ok_or_else(|| damaged(number))?;
-        let (after, _) = step(before, event, at);
-        let found = serde_json::to_value(after.view(at).screen).unwrap_or_default();
-        if found != screen {
-            is_same = false;
-            say(&format!("{:>9} ms  {found}, but {screen} was recorded\n", at.0));
-        } else if found != shown {
-            say(&format!("{:>9} ms  {found}\n", at.0));
-        }
-        shown = found;
-        state = Some(after);
-    }
-    Ok(is_same)
 }
 
 /// A short keyed fingerprint.
@@ -242,7 +116,8 @@ fn fingerprint(key: &[u8], bytes: &[u8]) -> String {
     hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn blank(event: &Event, key: &[u8]) -> Blanked {
+/// What is written of an event.
+pub(super) fn blank(event: &Event, key: &[u8]) -> Blanked {
     let named = |session: &SessionId| fingerprint(key, session.0.as_bytes());
     match event {
         Event::ReadersChanged(names) => Blanked::Readers { names: names.clone() },
@@ -339,7 +214,7 @@ fn decision(intent: &StaffIntent) -> Decision {
 }
 
 /// The event again, with stand-ins for what was left out.
-fn revive(blanked: Blanked) -> Option<Event> {
+pub(super) fn revive(blanked: Blanked) -> Option<Event> {
     Some(match blanked {
         Blanked::Readers { names } => Event::ReadersChanged(names),
         Blanked::Inserted { reader, session } => {
@@ -393,7 +268,7 @@ impl<T> EngineEnd<T> {
     }
 }
 
-fn bytes(text: &str) -> Arc<[u8]> {
+pub(super) fn bytes(text: &str) -> Arc<[u8]> {
     Arc::from(text.as_bytes())
 }
 
@@ -424,7 +299,7 @@ fn opened(facts: OpenedFacts) -> Opened {
     }
 }
 
-fn answer(validity: String) -> Answer {
+pub(super) fn answer(validity: String) -> Answer {
     Answer {
         validity,
         name: None,
@@ -466,6 +341,3 @@ fn staff_intent(decision: Decision) -> Option<StaffIntent> {
         }),
     })
 }
-
-#[cfg(test)]
-mod tests;
