@@ -170,7 +170,8 @@ pub struct Intake {
     /// Uploads accepted at a time; they are loaded one after the other; 1 to 64.
     pub uploads_max: usize,
     /// A full replacement that would remove more than this share of the insurer's members removes
-    /// nobody and says so; 0 to 100 %. A cut-off file must not empty an insurer.
+    /// nobody and says so; 0 to 100 %. A cut-off file must not empty an insurer. With a higher
+    /// value the same file, sent again, removes them.
     pub removal_percent_max: u8,
 }
 

@@ -164,6 +164,17 @@ pub enum Removal {
     },
 }
 
+impl Removal {
+    /// Whether sending the file again would change nothing. What is withheld as too many waits for
+    /// somebody to look at the file and allow more; rejected lines stay so in the same file.
+    const fn is_settled(self) -> bool {
+        match self {
+            Self::None | Self::Done { .. } | Self::WithheldForRejects { .. } => true,
+            Self::WithheldAsTooMany { .. } => false,
+        }
+    }
+}
+
 /// What a file brought.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadSummary {
@@ -327,7 +338,9 @@ impl Load {
                 self.submit(desk, false)?;
             }
             summary.removal = self.remove_absent(desk)?;
-            self.submit(desk, true)?;
+            if summary.removal.is_settled() {
+                self.submit(desk, true)?;
+            }
         }
         summary.progress = self.progress;
         Ok(summary)

@@ -6,7 +6,7 @@ use crate::population::Registered;
 use crate::shared::{Desk, today};
 use shikaku_domain::QualificationValidity;
 use shikaku_engine::http::LoadReport;
-use shikaku_tests::{Centre, post, wait_until};
+use shikaku_tests::{Centre, Engine, post, wait_until};
 use std::io::Write;
 
 const CSV: (&str, &str) = ("content-type", "text/csv");
@@ -30,6 +30,36 @@ fn an_upload_beyond_the_limit_is_told_to_come_again() {
     slow.write_all(body.as_bytes()).unwrap();
     let (status, answer) = read_answer(&mut slow);
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+}
+
+/// What was kept because too many would go, goes when the limit is raised and the file sent again.
+#[test]
+fn a_file_whose_removals_were_withheld_removes_them_once_that_is_allowed() {
+    let centre = Centre::empty(1);
+    let all: Vec<_> = (1..=20).map(|number| Member::new(1, number)).collect();
+    let load = |engine: &Engine, mode: &str, body: String| -> LoadReport {
+        let url = format!("{}/v1/members?mode={mode}", engine.service);
+        let client = centre.client("operator-tests");
+        let (status, answer) = post(&client, &url, &[CSV], body.as_bytes()).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    };
+    let half = || file_of(&all[..10]);
+    let mut engine = centre.start();
+    load(&engine, "delta", file_of(&all));
+    for _ in 0..2 {
+        let report = load(&engine, "full", half());
+        assert_eq!((report.removals_withheld, report.removed, report.repeated), (10, 0, false));
+    }
+    engine.signal("TERM");
+    wait_until("the engine has ended", || engine.ended().is_some());
+
+    let engine = centre.start_with(&[("SHIKAKU_ENGINE_INTAKE_REMOVAL_PERCENT_MAX", "50")]);
+    let report = load(&engine, "full", half());
+    assert_eq!((report.removals_withheld, report.removed, report.repeated), (0, 10, false));
+    assert_eq!((report.unchanged, report.lines), (10, 11));
+    let report = load(&engine, "full", half());
+    assert_eq!((report.removed, report.repeated), (0, true));
 }
 
 /// Whatever a stop interrupts, the same file sent again completes it, and nobody is lost.

@@ -276,6 +276,14 @@ impl fmt::Debug for PersonId {
 /// Most characters that a card carries for a symbol or a number (§1.5, marked uncertain).
 pub const CARD_TEXT_CHARS_MAX: usize = 20;
 
+fn check_length(text: &str) -> Result<(), ValueError> {
+    // No character is shorter than a byte, so most texts need no counting.
+    if text.len() > CARD_TEXT_CHARS_MAX && text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
+        return Err(ValueError::TooLong { max: CARD_TEXT_CHARS_MAX });
+    }
+    Ok(())
+}
+
 /// 被保険者証の記号 or 番号 as it stands on the card, with its folded form.
 ///
 /// Invariant: 1 to [`CARD_TEXT_CHARS_MAX`] characters, none of them a control character, with
@@ -293,14 +301,26 @@ impl<'a> CardText<'a> {
     /// [`ValueError::Missing`], [`ValueError::TooLong`] or [`ValueError::Character`].
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
-        // No character is shorter than a byte, so most texts need no counting.
-        if text.len() > CARD_TEXT_CHARS_MAX && text.chars().nth(CARD_TEXT_CHARS_MAX).is_some() {
-            return Err(ValueError::TooLong { max: CARD_TEXT_CHARS_MAX });
-        }
+        check_length(&text)?;
         let folded = Folded::new(&text)?;
         if folded.is_empty() {
             return Err(ValueError::Missing);
         }
+        Ok(Self { text: Personal::new(text), folded })
+    }
+
+    /// The spelling of a text whose folded form is known: of a stored card that was found by it.
+    ///
+    /// # Errors
+    /// [`ValueError::Missing`] or [`ValueError::TooLong`].
+    // HOT PATH: folding costs more than the rest of reading a card.
+    pub fn with_folded(text: impl Into<Cow<'a, str>>, folded: Folded) -> Result<Self, ValueError> {
+        let text = text.into();
+        check_length(&text)?;
+        if folded.is_empty() {
+            return Err(ValueError::Missing);
+        }
+        debug_assert_eq!(Folded::new(&text), Ok(folded), "a spelling of another text");
         Ok(Self { text: Personal::new(text), folded })
     }
 

@@ -370,20 +370,18 @@ fn take_card_text<'a>(
 ) -> Result<Option<CardText<'a>>, Damage> {
     let text = match form {
         ABSENT => return Ok(None),
-        AS_FOLDED => arena.write(|line| {
-            line.push_str(folded.as_str());
-            Ok(())
-        })?,
+        AS_FOLDED => CardText::with_folded(arena.copy(folded.as_str())?, *folded),
         STYLED => {
             let style = bytes.byte()?;
-            arena.write(|line| {
+            let text = arena.write(|line| {
                 styled(folded.as_str(), style).for_each(|c| line.push(c));
                 Ok(())
-            })?
+            })?;
+            CardText::with_folded(text, *folded)
         }
-        _ => arena.text(bytes, Page::Common)?,
+        _ => CardText::new(arena.text(bytes, Page::Common)?),
     };
-    CardText::new(text).map(Some).map_err(|_| "no card bears this text")
+    text.map(Some).map_err(|_| "no card bears this text")
 }
 
 fn take_insured_name<'a>(

@@ -128,6 +128,14 @@ impl<'a> Arena<'a> {
         self.write(|line| line.packed(from, page))
     }
 
+    /// A copy of a text.
+    pub(super) fn copy(&mut self, text: &str) -> Result<Cow<'a, str>, Damage> {
+        self.write(|line| {
+            line.push_str(text);
+            Ok(())
+        })
+    }
+
     /// A text written in parts.
     pub(super) fn write(
         &mut self,
@@ -164,8 +172,11 @@ impl Line<'_> {
     }
 
     pub(super) fn push(&mut self, c: char) {
-        let mut utf8 = [0; 4];
-        self.push_str(c.encode_utf8(&mut utf8));
+        let slot = self.space.get_mut(self.used..).filter(|slot| slot.len() >= c.len_utf8());
+        match (&self.spilled, slot) {
+            (None, Some(slot)) => self.used += c.encode_utf8(slot).len(),
+            (Some(_), _) | (None, None) => self.push_str(c.encode_utf8(&mut [0; 4])),
+        }
     }
 
     pub(super) fn push_str(&mut self, text: &str) {
