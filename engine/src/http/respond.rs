@@ -137,9 +137,9 @@ pub(super) fn ok(content_type: &'static str, body: Vec<u8>) -> HttpResponse {
 
 /// Whether the body is of this content type, whatever its parameters.
 pub(super) fn has_content_type(request: &HttpRequest, wanted: &str) -> bool {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case(wanted)
+    let value = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = value.and_then(|value| value.split(|byte| *byte == b';').next());
+    essence.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 /// Every address that nothing else answers.
