@@ -1,7 +1,7 @@
 //! Uploads when the engine is busy or stops.
 
 use crate::http::{connect, head, read_answer};
-use crate::insurer_files::{Member, file_of};
+use crate::insurer_files::{Member, file_of, insurer};
 use crate::population::Registered;
 use crate::shared::{Desk, today};
 use shikaku_domain::QualificationValidity;
@@ -44,6 +44,9 @@ fn a_file_whose_removals_were_withheld_removes_them_once_that_is_allowed() {
         assert_eq!(status, 200, "{answer}");
         serde_json::from_str(&answer).unwrap()
     };
+    let master = format!("InsurerNumber,InsurerName\n{},試験健康保険組合\n", insurer(1));
+    std::fs::write(centre.path("insurers.csv"), master).unwrap();
+    centre.shikaku(&["load", "insurers.csv"]);
     let half = || file_of(&all[..10]);
     let mut engine = centre.start();
     load(&engine, "delta", file_of(&all));
