@@ -16,6 +16,7 @@ mod cv;
 mod error;
 mod file;
 mod folder;
+pub mod fuzzing;
 mod holder;
 mod issuer;
 mod key;

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs every fuzz target: run.sh BUILD_FOLDER [SECONDS_PER_TARGET].
+# Runs the fuzz targets of one folder: fuzz.sh FUZZ_FOLDER BUILD_FOLDER [SECONDS_PER_TARGET].
 #
 # libFuzzer on stable Rust: the coverage that cargo-fuzz asks a nightly compiler for is asked of LLVM
 # directly. `--target` keeps these flags away from build scripts, which do not link libFuzzer.
 # New inputs go to BUILD_FOLDER; the committed corpus is only read.
 set -eu
-build=$1
-seconds=${2:-60}
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$1" && pwd)
+build=$2
+seconds=${3:-60}
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing" \
