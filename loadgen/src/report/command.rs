@@ -1,22 +1,15 @@
 //! `shikaku-loadgen report` and `merge`: results that lie on disk.
 
+use super::output::{Conditions, exit_code};
 use super::page::Page;
-use super::threshold::{self, Outcome, Threshold};
-use super::{ReportError, file, log};
+use super::{ReportError, file, log, threshold};
 use crate::run::result::RunResult;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Most results in one page or one merged result.
 const FILES_MAX: usize = 64;
-/// Exit code of a run whose numbers must not be used.
-const EXIT_INVALID: u8 = 2;
-/// Exit code of a run with wrong answers, whatever else it was.
-const EXIT_WRONG: u8 = 3;
-/// Exit code of a good run that missed a threshold.
-const EXIT_MISSED: u8 = 4;
-
 /// Writes a page about one run, or about repeats of it, and compares them with a baseline.
 ///
 /// Exit codes as of `run`: 0 good, 1 no report, 2 INVALID numbers, 3 wrong answers, 4 a threshold
@@ -33,10 +26,11 @@ pub struct ReportArgs {
     /// Where the page goes.
     #[arg(long, default_value = "report.html")]
     out: PathBuf,
-    /// What the run has to meet besides its own thresholds, such as "p99 < 5ms", "errors == 0",
-    /// "wrong == 0", "rate >= 14900". May be given several times.
-    #[arg(long = "threshold")]
-    thresholds: Vec<Threshold>,
+    /// Folder for the charts as files as well, one SVG each, for publications.
+    #[arg(long)]
+    charts: Option<PathBuf>,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 /// Adds the results of workers that ran at the same time. Histograms are added; percentiles are
@@ -61,36 +55,18 @@ pub struct MergeArgs {
 pub fn report(args: &ReportArgs) -> Result<ExitCode, ReportError> {
     let mut runs = read_all(&args.results)?;
     let baseline = read_all(&args.baseline)?;
-    let more = args.thresholds.iter().map(ToString::to_string);
-    if let Some(first) = runs.first_mut() {
-        first.description.thresholds.extend(more);
+    let outcomes = runs.first_mut().map_or(Ok(Vec::new()), |first| args.conditions.judge(first))?;
+    let page = Page { runs: &runs, baseline: &baseline, outcomes: &outcomes };
+    let mut screen = io::stdout().lock();
+    file::write(&args.out, page.html()?.as_bytes(), &mut screen)?;
+    if let Some(folder) = &args.charts {
+        for (name, svg) in page.svgs()? {
+            file::write(&folder.join(name).with_extension("svg"), svg.as_bytes(), &mut screen)?;
+        }
     }
-    let outcomes = runs.first().map_or(Ok(Vec::new()), threshold::judge)?;
-    let page = Page { runs: &runs, baseline: &baseline, outcomes: &outcomes }.html()?;
-    file::write(&args.out, page.as_bytes(), &mut io::stdout().lock())?;
-    tell(&args.out, &outcomes);
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(io::stderr().lock(), "report written to {}", args.out.display());
     Ok(runs.iter().map(|run| exit_code(run, &outcomes)).max().unwrap_or_default().into())
-}
-
-/// The worst of what a run was: the larger, the worse, but for missed thresholds, which an
-/// invalid or wrong run cannot even be held to.
-fn exit_code(run: &RunResult, outcomes: &[Outcome]) -> u8 {
-    match (run.verdict.has_wrong_answers, run.verdict.is_valid()) {
-        (true, _) => EXIT_WRONG,
-        (false, false) => EXIT_INVALID,
-        (false, true) if outcomes.iter().any(|outcome| !outcome.is_met) => EXIT_MISSED,
-        (false, true) => 0,
-    }
-}
-
-fn tell(path: &Path, outcomes: &[Outcome]) {
-    let mut out = io::stderr().lock();
-    for Outcome { threshold, actual, is_met } in outcomes {
-        let word = if *is_met { "met   " } else { "MISSED" };
-        // Nobody to tell is no reason to fail.
-        let _ = writeln!(out, "{word}  {threshold}  ({actual})");
-    }
-    let _ = writeln!(out, "report written to {}", path.display());
 }
 
 /// Merges results of workers.

@@ -123,6 +123,21 @@ mod tests {
     }
 
     #[test]
+    fn the_layout_is_the_one_that_the_documents_describe() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/load-result.schema.json");
+        let now = serde_json::to_string_pretty(&schemars::schema_for!(RunResult)).unwrap() + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &now).unwrap();
+        }
+        let described = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            described == now,
+            "the layout has changed: does SCHEMA_VERSION have to grow? Then UPDATE=1 writes {}",
+            path.display()
+        );
+    }
+
+    #[test]
     fn another_version_is_told_from_garbage() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("result.json");

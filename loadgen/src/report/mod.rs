@@ -5,7 +5,9 @@ mod command;
 mod compare;
 mod error;
 mod file;
+mod live;
 mod log;
+mod output;
 mod page;
 mod picture;
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod words;
 pub use command::{MergeArgs, ReportArgs, merge, report};
 pub use error::ReportError;
 pub use file::{read, to_json, write};
+pub use live::Live;
 pub use log::interval_log;
+pub use output::Outputs;
 pub use page::Page;
 pub use threshold::{Outcome, Threshold, judge};

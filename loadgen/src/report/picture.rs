@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A chart with its words, in Japanese and English.
 pub(super) struct Picture {
+    /// Its name as a file, without the ending.
+    pub name: &'static str,
     /// What it shows.
     pub title: (&'static str, &'static str),
     /// What the colours mean.
@@ -122,6 +124,7 @@ fn rate(result: &RunResult, moments: &[Moment], end: f64) -> Picture {
     let summary =
         format!("{} answers a second on average.", words::rate(result.achieved_per_second()));
     Picture {
+        name: "rate",
         title: ("毎秒の応答数", "Answers a second"),
         legend,
         summary,
@@ -148,6 +151,7 @@ fn latency(moments: &[Moment], end: f64) -> Picture {
         words::nanos(highest(&longest))
     );
     Picture {
+        name: "latency",
         title: ("応答時間の推移（予定時刻から）", "Latency over time, from the due time"),
         legend: vec![
             (Ink::Main, "中央値", "p50"),
@@ -171,6 +175,7 @@ fn lag(moments: &[Moment], end: f64) -> Picture {
     let lag = line(moments, |m| m.lag_p99_ns as f64);
     let summary = format!("At most {} at the 99th percentile.", words::nanos(highest(&lag)));
     Picture {
+        name: "lag",
         title: ("負荷生成側の遅れ", "The generator's own lag"),
         legend: vec![(Ink::Main, "99 %", "p99")],
         summary,
@@ -209,6 +214,7 @@ pub(super) fn percentiles(curves: &[Curve<'_>]) -> Picture {
         format!("{name}: p50 {}, p99 {}, p99.9 {}. ", at(0.5), at(0.99), at(0.999))
     });
     Picture {
+        name: "percentiles",
         title: ("パーセンタイル曲線", "Percentile curve"),
         legend: curves.iter().map(|(ink, (ja, en), _)| (*ink, *ja, *en)).collect(),
         summary: summary.collect(),
@@ -262,6 +268,7 @@ pub(super) fn histogram(times: &Times) -> Picture {
         words::nanos(high)
     );
     Picture {
+        name: "histogram",
         title: (
             "応答時間の分布（縦軸・横軸とも対数）",
             "Histogram of latency, both axes logarithmic",

@@ -13,7 +13,7 @@
 //! | `target`, `conn`, `http`, `login` | facilities and their connections |
 //! | `client`, `opening`, `running`, `lane`, `series` | one generator thread |
 //! | `drive`, `machine` | all threads, on this machine |
-//! | [`result`], [`times`], [`verdict`], `summary` | what came of it |
+//! | [`result`], [`times`], [`verdict`], `summary`, [`crate::report`] | what came of it |
 
 mod audit;
 mod calendar;
@@ -54,16 +54,11 @@ pub use questions::{QuestionsArgs, execute as print_questions};
 pub use search::{SaturateArgs, execute as saturate};
 pub use summary::Summary;
 
+use crate::report::Live;
 use indicatif::{ProgressBar, ProgressStyle};
 use options::parse_warmup;
-use result::RunResult;
 use std::io::Write as _;
 use std::process::ExitCode;
-
-/// Exit code of a run whose numbers must not be used.
-const EXIT_INVALID: u8 = 2;
-/// Exit code of a run with wrong answers, whatever else it was.
-const EXIT_WRONG: u8 = 3;
 
 /// Runs the load and prints the result.
 ///
@@ -71,34 +66,18 @@ const EXIT_WRONG: u8 = 3;
 /// [`RunError`] when no run could be made; bad results are told by the exit code.
 pub fn execute(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let job = prepare::prepare(args)?;
-    let bar =
-        progress_bar(u64::try_from(prepare::whole(&job).as_millis()).unwrap_or(u64::MAX), "{msg}");
-    let (mut good, mut failed) = (0, 0);
+    args.outputs.check(&job.description)?;
+    let mut live = Live::new(prepare::whole(&job));
     let result = drive::drive(&job, &mut |progress| {
+        live.elapsed(progress.elapsed);
         if let Some(second) = progress.second {
-            good += second.good;
-            failed += second.failed + second.wrong;
+            live.second(second);
         }
-        let elapsed = progress.elapsed;
-        bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-        let seconds = elapsed.as_secs_f64();
-        bar.set_message(format!("{seconds:.0} s, {good} good, {failed} failed or wrong"));
     })?;
-    bar.finish_and_clear();
-    write!(std::io::stdout().lock(), "{}", Summary(&result))?;
-    if let Some(path) = &args.json {
-        let text = serde_json::to_vec_pretty(&result)?;
-        std::fs::write(path, text).map_err(RunError::file(path))?;
-    }
-    Ok(exit_code(&result))
-}
-
-fn exit_code(result: &RunResult) -> ExitCode {
-    match (result.verdict.has_wrong_answers, result.verdict.is_valid()) {
-        (true, _) => EXIT_WRONG.into(),
-        (false, false) => EXIT_INVALID.into(),
-        (false, true) => ExitCode::SUCCESS,
-    }
+    live.finish();
+    // The result matters more than a screen that is gone.
+    let _ = write!(std::io::stdout().lock(), "{}", Summary(&result));
+    Ok(args.outputs.save(result)?)
 }
 
 /// A bar on a terminal, nothing elsewhere.

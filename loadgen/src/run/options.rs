@@ -2,6 +2,7 @@
 
 use super::query::Interface;
 use super::result::Spacing;
+use crate::report::Outputs;
 use shikaku_domain::{Day, MedicalInstitutionCode};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,8 @@ const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How to run the load.
 ///
-/// Exit codes: 0 valid, 1 could not run, 2 INVALID numbers, 3 wrong answers.
+/// Exit codes: 0 good, 1 could not run or not write, 2 INVALID numbers, 3 wrong answers, 4 a
+/// threshold missed.
 #[derive(Clone, clap::Args)]
 pub struct Args {
     /// Engine to ask: https://HOST:PORT, or http://HOST:PORT without TLS.
@@ -92,9 +94,8 @@ pub struct Args {
     /// File with that user's password.
     #[arg(long)]
     pub(super) password_file: Option<PathBuf>,
-    /// Also write the result as JSON to this file.
-    #[arg(long)]
-    pub(super) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
     /// Allow a target beyond this machine. Only with the consent of whoever runs it.
     #[arg(long)]
     pub(super) allow_remote_target: bool,

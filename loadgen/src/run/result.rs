@@ -6,6 +6,7 @@
 
 use super::times::{PackedTimes, Times};
 use super::verdict::{Verdict, judge};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub const CODES_MAX: usize = 64;
 pub const OTHER_CODE: &str = "other";
 
 /// A finished run. Times of the series are counted from the start of the plan, warm-up included.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -47,7 +48,7 @@ pub struct RunResult {
 }
 
 /// What was to be done.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Description {
     /// Name of the scenario; `lookups` for a run that the command line describes.
     pub scenario: String,
@@ -91,7 +92,7 @@ pub struct Description {
 }
 
 /// When the next request is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     #[default]
@@ -102,7 +103,9 @@ pub enum Model {
 }
 
 /// How requests are spread over time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
     /// Equal gaps.
@@ -116,7 +119,7 @@ pub enum Spacing {
 }
 
 /// A process that generated load, and what it cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Worker {
     /// `local`, or the address under which the coordinator knows it.
     pub name: String,
@@ -145,7 +148,7 @@ pub struct Worker {
 }
 
 /// Counts and times of a part of a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// How often what happened.
     pub counts: Counts,
@@ -161,7 +164,7 @@ pub struct Measured {
 }
 
 /// How often what happened, in the measured part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Requests that fell due.
     pub due: u64,
@@ -194,7 +197,7 @@ pub struct Counts {
 }
 
 /// A part of the load with connections and questions of its own, such as the clinics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stream {
     /// Its name in the scenario.
     pub name: String,
@@ -204,7 +207,7 @@ pub struct Stream {
 
 /// What happened in one second. Answers count in the second in which they arrive, requests in
 /// the one in which they were due.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Second {
     /// 0 is the first one of the plan.
     pub second: u32,
@@ -223,7 +226,7 @@ pub struct Second {
 }
 
 /// A wrong answer, without anything of the person but the index in the population.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WrongAnswer {
     /// Name of the stream.
     pub stream: String,
@@ -240,7 +243,9 @@ pub struct WrongAnswer {
 }
 
 /// Why a request got no usable answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// No complete answer within the request's time limit.

@@ -82,6 +82,7 @@ struct Found {
 /// [`RunError`] when a trial cannot be made.
 pub fn execute(args: &SaturateArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let job = prepare(&args.run)?;
+    args.run.outputs.check(&job.description)?;
     if job.setup.model == Model::Closed || !(1.0..=1e6).contains(&args.most) {
         let reason = "saturation is of the open model, with --most from 1 to 1000000".to_owned();
         return Err(RunError::Option { option: "--closed, --most", reason }.into());
@@ -108,10 +109,7 @@ pub fn execute(args: &SaturateArgs) -> Result<ExitCode, Box<dyn std::error::Erro
     })?;
     if let Some(best) = best.filter(|_| found.factor > 0.0) {
         write!(out, "\nthe last run that met the goal:\n{}", Summary(&best))?;
-        if let Some(path) = &args.run.json {
-            let text = serde_json::to_vec_pretty(&best)?;
-            std::fs::write(path, text).map_err(RunError::file(path))?;
-        }
+        args.run.outputs.save(best)?;
     }
     let bound = if found.is_bounded_by_us {
         " AT LEAST: the generator's own limit or --most ended the search, not the server"

@@ -133,8 +133,25 @@ impl<'de> serde::Deserialize<'de> for Times {
     }
 }
 
+impl schemars::JsonSchema for Times {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Times".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "maxLength": TEXT_CHARS_MAX,
+            "description": "Times in nanoseconds: an HdrHistogram in its V2 encoding, compressed.",
+        })
+    }
+}
+
 /// A distribution at rest: its text, a few hundred bytes instead of 270 KB.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct PackedTimes(String);
 

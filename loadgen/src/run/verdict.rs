@@ -1,6 +1,7 @@
 //! Whether the numbers of a run may be used, and if not, why and what to do.
 
 use super::result::{Model, RunResult};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ pub const LAG_P99_MAX: Duration = Duration::from_millis(1);
 pub const BUSY_SHARE_MAX: f64 = 0.95;
 
 /// What the run's numbers are worth.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Reasons why the numbers must not be used; none for a valid run.
     pub invalid: Vec<Reason>,
@@ -29,7 +30,7 @@ impl Verdict {
 }
 
 /// One reason why a run is invalid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Which rule was broken.
     pub kind: ReasonKind,
@@ -38,7 +39,7 @@ pub struct Reason {
 }
 
 /// The rules that a valid run keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
     /// [`ACHIEVED_SHARE_MIN`]: the planned rate was not held.
