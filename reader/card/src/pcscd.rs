@@ -11,7 +11,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names the socket of the pcscd to talk to; libpcsclite reads it, and with it every client.
 pub const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
@@ -22,7 +23,10 @@ const PROGRAM: &str = "/usr/sbin/pcscd";
 /// Virtual readers of one instance.
 const SLOTS: u16 = 2;
 /// How often other ports are tried when some are taken.
-const PORT_TRIES: u16 = 64;
+const PORT_TRIES: u32 = 64;
+/// The first port that is given to a virtual reader, and how many instances have room behind it.
+const PORT_MIN: u16 = 20_000;
+const PORT_PLACES: u32 = 6000;
 
 /// A running pcscd; it ends with this value.
 pub struct Pcscd {
@@ -103,17 +107,19 @@ fn spawn(folder: &Path, socket: &Path, port: u16) -> io::Result<Child> {
 }
 
 /// Ports for all slots, one after the other, free at this moment.
+///
+/// From below the range in which the system gives ports to clients, and in steps of all slots, so
+/// that no two instances share one; this process never gives the same ones twice in a row.
 fn free_ports() -> io::Result<u16> {
-    let any = (Ipv4Addr::UNSPECIFIED, 0);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
     for _ in 0..PORT_TRIES {
-        let first = TcpListener::bind(any)?;
-        let port = first.local_addr()?.port();
-        let is_free = |slot| {
-            let port = port.checked_add(slot);
-            port.is_some_and(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
-        };
-        if (1..SLOTS).all(is_free) {
-            return Ok(port);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        // Far apart for processes that follow each other.
+        let place = process::id().wrapping_mul(PORT_TRIES).wrapping_add(number) % PORT_PLACES;
+        let first = u16::try_from(place).unwrap_or_default() * SLOTS + PORT_MIN;
+        let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+        if (first..first + SLOTS).all(is_free) {
+            return Ok(first);
         }
     }
     Err(io::ErrorKind::AddrInUse.into())

@@ -11,11 +11,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long pcscd may take to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
+const PROGRAM_SECONDS: &str = "60";
 const READER: &str = "Virtual PCD 00 00";
 
 struct Bench {
@@ -45,13 +46,24 @@ impl Bench {
         let card = Plugged::insert(card, pcscd.port(), Latency::NONE, on_event).unwrap();
         while !matches!(events.recv_timeout(START).expect("no reader"), Event::Connected) {}
         let bench = Self { folder, pcscd, _card: card };
-        // The reader looks for its card every 400 ms; this waits for it.
-        bench.run("opensc-tool", &["--wait", "--reader", READER, "--atr"]);
+        bench.wait_for_the_card();
         bench
     }
 
+    /// pcscd looks for the card every 400 ms, so the first questions may find an empty reader.
+    ///
+    /// `opensc-tool --wait` was seen to wait for ever beside a card that had come.
+    fn wait_for_the_card(&self) {
+        let until = Instant::now() + START;
+        while !self.output("opensc-tool", &["--reader", READER, "--atr"]).status.success() {
+            assert!(Instant::now() < until, "the card did not appear");
+        }
+    }
+
     fn output(&self, program: &str, arguments: &[&str]) -> Output {
-        Command::new(program)
+        // A reader that hangs fails the test instead of holding it up.
+        Command::new("timeout")
+            .args([PROGRAM_SECONDS, program])
             .args(arguments)
             .current_dir(self.folder.path())
             .env(SOCKET_VARIABLE, self.pcscd.socket())
