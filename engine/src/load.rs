@@ -7,7 +7,7 @@ use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
 use crate::serve::store_options;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use shikaku_store::{BulkProgress, BulkSummary, FileId, InPlace, Store, StoreError};
+use shikaku_store::{BulkProgress, BulkSummary, FileId, InPlace, Reader, Store, StoreError};
 use shikaku_wire::members::{FileKind, MemberFile, RejectWriter};
 use std::error::Error;
 use std::fs::File;
@@ -170,6 +170,12 @@ fn load_in_bulk(files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
     let loaded = bulk::load(files, desk, &bars);
     bars.reading.finish_and_clear();
     bars.sorting.finish_and_clear();
+    if matches!(loaded, Err(IntakeError::Store(StoreError::NotEmpty { .. })))
+        && were_loaded(files, desk.reader)?
+    {
+        say("These very files were loaded before; nothing was done. 登録済みのファイルです。");
+        return Ok(());
+    }
     let loaded = loaded.map_err(|error| intake_error(&error))?;
     for (path, (lines, rejected)) in files.iter().zip(&loaded.files) {
         say(&format!("{} (bulk)\n  lines      {lines:>10}", path.display()));
@@ -187,6 +193,20 @@ fn load_in_bulk(files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
         persons as f64 / seconds.max(f64::MIN_POSITIVE),
     ));
     Ok(())
+}
+
+/// Whether all of these files are in: a load may have been cut off when it had done its work.
+fn were_loaded(files: &[PathBuf], reader: &Reader) -> Result<bool, Box<dyn Error>> {
+    for path in files {
+        if path.as_os_str() == STANDARD_INPUT {
+            return Ok(false);
+        }
+        let progress = reader.progress(&digest(path, Mode::Delta)?)?;
+        if !progress.is_some_and(|progress| progress.complete) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Reading and sorting, shown one after the other.
