@@ -4,7 +4,6 @@ use crate::change::{OperationId, Table};
 use crate::codec::{self, Damage};
 use crate::error::StoreError;
 use crate::hex;
-use crate::rocks::file_options;
 use bincode::{BorrowDecode, Encode};
 use rocksdb::{Options, SstFileWriter};
 use sha2::{Digest, Sha256};
@@ -183,11 +182,6 @@ impl<'f> TableFiles<'f> {
         self.end_file()?;
         Ok(self.done)
     }
-}
-
-/// How the rows of a table lie in its files.
-pub(super) fn options() -> Options {
-    file_options()
 }
 
 #[cfg(test)]

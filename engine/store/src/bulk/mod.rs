@@ -29,11 +29,12 @@ use crate::reader::Reader;
 use crate::record::{
     ENTRY_BYTES_MAX, REGISTRATIONS_MAX, encode_change, encode_person, entry_of_slots,
 };
+use crate::rocks::file_options;
 use crate::shard::ApplyChanges;
 use crate::towns::NewTowns;
 use crate::writer::{BATCH_CHANGES_MAX, Writer};
+use files::TableFiles;
 pub(crate) use files::{TableFile, load_folder};
-use files::{TableFiles, options};
 pub use resolve::BulkSummary;
 pub(crate) use resolve::StoredChange;
 use resolve::{Person, person_of};
@@ -278,7 +279,7 @@ impl BulkLoad {
         shard: usize,
         report: &(dyn Fn(u64) + Sync),
     ) -> Result<(Vec<TableFile>, BulkSummary), StoreError> {
-        let options = options();
+        let options = file_options(Table::Person);
         let mut rows =
             TableFiles::new(&self.folder, self.state.plan, Table::Person, shard, &options);
         let mut slots = SlotRuns { load: self, shard, round: 0, buffer: Buffer::new() };
@@ -326,7 +327,7 @@ impl BulkLoad {
         shard: usize,
         report: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<TableFile>, StoreError> {
-        let options = options();
+        let options = file_options(Table::Entry);
         let mut files =
             TableFiles::new(&self.folder, self.state.plan, Table::Entry, shard, &options);
         let mut entry = EntryRows::default();
