@@ -2,6 +2,7 @@
 //! numbers of different moments on a shared machine cannot be compared.
 
 mod constant;
+mod growth;
 mod instructions;
 mod load;
 mod loadgen;
@@ -32,6 +33,8 @@ enum Command {
     Lookup(lookup::Args),
     /// The engine, PostgreSQL, Redis and a FastAPI service, in turn on the same rows and cores.
     Peers(peers::Args),
+    /// Load, disk, start, memory and answers as the country grows.
+    Growth(growth::Args),
     /// Persons a second into the store, bytes a person, time until ready.
     Load(load::Args),
     /// Instructions that each step executes, against the recorded counts.
@@ -69,6 +72,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         Command::Lookup(_)
         | Command::Peers(_)
         | Command::Load(_)
+        | Command::Growth(_)
         | Command::Loadgen(_)
         | Command::Instructions(_) => {}
     }
@@ -81,6 +85,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
     std::fs::create_dir_all(&out).map_err(BenchError::file(&out))?;
     let report = match cli.command {
         Command::Lookup(args) => lookup::measure(&args, &out)?,
+        Command::Growth(args) => growth::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,
         Command::Peers(args) => peers::measure(&args, &out)?,
         Command::Instructions(args) => instructions::measure(&args, &out)?,

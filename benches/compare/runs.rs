@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub p50_us: f64,
     /// As above.
     pub p99_us: f64,
+    /// As above.
+    pub p99_9_us: f64,
     /// CPU time of the server for one request, in microseconds.
     pub user_us: f64,
     /// In the kernel.
@@ -61,6 +63,7 @@ impl Run {
             "requests_per_second": per_second,
             "p50_us": p50_us,
             "p99_us": p99_us,
+            "p99_9_us": self.p99_9_us,
             "server_user_us": user_us,
             "server_system_us": system_us,
             "generator_us": self.generator_us,
@@ -121,6 +124,7 @@ fn numbers(result: &RunResult, cpu: CpuTime) -> Result<Run, BenchError> {
         per_second: result.achieved_per_second(),
         p50_us: micros(0.5),
         p99_us: micros(0.99),
+        p99_9_us: micros(0.999),
         user_us: cpu.user * 1e6 / requests,
         system_us: cpu.system * 1e6 / requests,
         answer_bytes: total.counts.bytes_received as f64 / good.max(1.0),

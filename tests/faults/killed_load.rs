@@ -2,7 +2,7 @@
 
 use crate::chance::{Chance, kills};
 use crate::people::{Desk, people};
-use shikaku_tests::{Centre, program, said};
+use shikaku_tests::{Centre, DATE, program, said};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
@@ -23,6 +23,29 @@ fn a_load_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
 #[test]
 fn a_bulk_load_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     check(&["load", "--bulk"]);
+}
+
+#[test]
+fn a_population_piped_into_a_bulk_load_is_the_one_from_its_file() {
+    let centre = Centre::new(PERSONS);
+    let persons = PERSONS.to_string();
+    let mut maker = Command::new(program("shikaku-loadgen"))
+        .args(["population", "--persons", &persons, "--seed", "7", "--date", DATE])
+        .args(["--out", "again", "--members", "stdout"])
+        .current_dir(centre.path(""))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = Command::new(program("shikaku"))
+        .args(["load", "--bulk", "population/insurers.csv", "-"])
+        .env("SHIKAKU_ENGINE_STORE_PATH", "other")
+        .current_dir(centre.path(""))
+        .stdin(maker.stdout.take().unwrap())
+        .output()
+        .unwrap();
+    assert!(maker.wait().unwrap().success());
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(verify(&centre, "other"), verify(&centre, "store"));
 }
 
 /// Kills the command, whose store is compared with that of a load that was left alone.

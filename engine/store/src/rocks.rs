@@ -135,10 +135,15 @@ pub(crate) fn file_options(table: Table) -> Options {
 
 const fn table_use(table: Table) -> TableUse {
     match table {
-        Table::Entry | Table::Insurer | Table::Progress | Table::Town | Table::File => {
-            TableUse::PointReads
-        }
-        Table::Person => TableUse::Writing,
+        Table::Entry
+        | Table::Insurer
+        | Table::Progress
+        | Table::Town
+        | Table::File
+        | Table::Certificate
+        | Table::Consent
+        | Table::Event => TableUse::PointReads,
+        Table::Person | Table::Holder => TableUse::Writing,
     }
 }
 
@@ -176,7 +181,7 @@ impl RocksShard {
             (Table::Certificate.name(), TableUse::PointReads),
             (Table::Consent.name(), TableUse::PointReads),
             (Table::Event.name(), TableUse::Log),
-            (Table::Holder.name(), TableUse::PointReads),
+            (Table::Holder.name(), table_use(Table::Holder)),
             (META, TableUse::PointReads),
         ];
         let db = open_db(path, &others, TableUse::PointReads, Some(shared))?;
@@ -241,7 +246,8 @@ impl RocksShard {
     }
 
     /// Takes in the table files among the changes of a record. The files of one table go in
-    /// together or not at all; a table that has rows already has had them, before a crash.
+    /// together or not at all; a table that has rows already has had them, before a crash. Rows of
+    /// `holder` outlive registrations, and taking the same ones in twice does no harm.
     fn take_in(&self, changes: &[Change]) -> Result<(), StoreError> {
         let mut files = Vec::new();
         for change in changes.iter().filter(|change| change.table == Table::File) {
@@ -251,9 +257,9 @@ impl RocksShard {
             })?;
             files.push(file);
         }
-        for table in [Table::Entry, Table::Person] {
+        for table in [Table::Holder, Table::Entry, Table::Person] {
             let files: Vec<_> = files.iter().filter(|file| file.table == table).collect();
-            if !files.is_empty() && self.has_no_rows(table)? {
+            if !files.is_empty() && (table == Table::Holder || self.has_no_rows(table)?) {
                 self.ingest(table, &files)?;
             }
         }

@@ -11,7 +11,7 @@
 mod testing;
 
 use proptest::prelude::*;
-use shikaku_domain::{InsurerNumber, MemberChange};
+use shikaku_domain::{Holder, InsurerNumber, MemberChange, Personal};
 use shikaku_store::{
     Batch, BulkCursor, BulkLoad, BulkSummary, FileId, InPlace, LocalLog, MemoryLog, OperationId,
     Reader, Store, StoreError, StoreOptions, Writer, open_memory, rebuild, verify,
@@ -94,6 +94,29 @@ fn contents(reader: &Reader) -> Vec<String> {
     all
 }
 
+/// Everyone registered can be found by name, birth date, sex and address.
+fn holders_are_found(reader: &Reader) {
+    let mut all = Vec::new();
+    for number in INSURERS {
+        let number = InsurerNumber::parse(number).unwrap();
+        let visit = |found: &shikaku_domain::Registration<'_>| {
+            all.push(found.clone().into_owned());
+            ControlFlow::Continue(())
+        };
+        reader.scan_insurer(number, visit).unwrap();
+    }
+    for registration in all {
+        let holder = Holder {
+            name: Personal::new(registration.name.expose().to_string()),
+            birthdate: registration.card.birthdate,
+            sex: registration.sex1,
+            address: Personal::new(registration.address.unwrap().expose().to_string()),
+        };
+        let found = reader.registrations_of_holder(&holder).unwrap();
+        assert!(found.iter().any(|one| one.person == registration.person));
+    }
+}
+
 /// What the memory twin holds after these batches, one by one.
 fn line_by_line(batches: &[&[MemberChange<'static>]]) -> Vec<String> {
     let (mut writer, shards, reader) = open_memory(MemoryLog::default(), 2).unwrap();
@@ -123,6 +146,7 @@ proptest! {
         let mut store = Open::new(folder.path());
         let summary = store.load(&first, round);
         prop_assert_eq!(contents(&store.reader), line_by_line(&[&first]));
+        holders_are_found(&store.reader);
         let counted = summary.added + summary.changed + summary.unchanged + summary.withdrawn + summary.not_found;
         prop_assert_eq!(counted, first.len() as u64);
         store.submit(&later);
@@ -131,7 +155,9 @@ proptest! {
         drop(store);
         prop_assert!(verify(&options(folder.path()).path).unwrap().is_sound());
         rebuild(&options(folder.path()).path, None, &mut |_| {}).unwrap();
-        prop_assert_eq!(contents(&Open::new(folder.path()).reader), both);
+        let store = Open::new(folder.path());
+        prop_assert_eq!(contents(&store.reader), both);
+        holders_are_found(&store.reader);
     }
 }
 
@@ -203,6 +229,7 @@ fn a_store_that_was_emptied_is_filled_again_and_still_rebuilds() {
     store.load(&all[..10], 10);
     let expected = contents(&store.reader);
     assert_eq!(expected, line_by_line(&[&all[..10]]));
+    holders_are_found(&store.reader);
     drop(store);
     rebuild(&options(folder.path()).path, None, &mut |_| {}).unwrap();
     assert_eq!(contents(&Open::new(folder.path()).reader), expected);

@@ -1,6 +1,6 @@
 //! `shikaku-loadgen population`.
 
-use super::files::{self, Encoding, THREADS_MAX, file_error};
+use super::files::{self, Encoding, Members, THREADS_MAX, file_error};
 use super::{Population, PopulationError, PopulationSpec, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 use shikaku_domain::Day;
@@ -25,6 +25,9 @@ pub struct Args {
     /// Directory for insurers.csv, members.csv and population.toml; made if missing (出力先).
     #[arg(long)]
     out: PathBuf,
+    /// Where the members' lines go (加入者の出力先).
+    #[arg(long, value_enum, default_value = "file")]
+    members: Members,
     /// Encoding of the files (文字コード).
     #[arg(long, value_enum, default_value_t = Encoding::Utf8)]
     encoding: Encoding,
@@ -51,8 +54,11 @@ pub fn execute(args: &Args) -> Result<(), Box<dyn Error>> {
     let population = Population::new(spec);
     let bar = bar(spec.persons);
     let told = |persons| bar.inc(persons);
-    let tally = files::write(&population, &args.out, args.encoding, threads, told)?;
+    let tally = files::write(&population, &args.out, args.encoding, threads, args.members, told)?;
     bar.finish_and_clear();
+    if args.members != Members::File {
+        return Ok(()); // the summary would stand among the lines, or say nothing
+    }
     report(&population, &tally, started.elapsed().as_secs_f64());
     Ok(())
 }

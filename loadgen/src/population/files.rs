@@ -130,6 +130,17 @@ impl Manifest {
     }
 }
 
+/// Where the members' lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Members {
+    /// To members.csv.
+    File,
+    /// To standard output, for a program that reads them at once.
+    Stdout,
+    /// Nowhere: the insurers only, and no population.toml.
+    None,
+}
+
 /// Writes the files of a population into an existing directory, the manifest last. Each file is
 /// written under a temporary name first. `progress` is told how many people were written since.
 ///
@@ -140,6 +151,7 @@ pub(super) fn write(
     directory: &Path,
     encoding: Encoding,
     threads: usize,
+    members: Members,
     progress: impl FnMut(u64),
 ) -> Result<Tally, PopulationError> {
     remove_if_there(&directory.join(MANIFEST_FILE))?;
@@ -150,7 +162,17 @@ pub(super) fn write(
         }
         writer.finish().map(|_| ())
     })?;
-    let tally = write_members(population, directory, encoding, threads, progress)?;
+    let mut files = vec![INSURERS_FILE.to_owned()];
+    let path = directory.join(MEMBERS_FILE);
+    let tally = match members {
+        Members::None => return Ok(Tally::default()),
+        Members::File => {
+            files.push(MEMBERS_FILE.to_owned());
+            let to = |fill: Fill<'_>| write_file(&path, |out| fill(out));
+            write_members(population, encoding, threads, progress, to)?
+        }
+        Members::Stdout => write_members(population, encoding, threads, progress, write_stdout)?,
+    };
     let spec = population.spec();
     let manifest = Manifest {
         format_version: Manifest::FORMAT_VERSION,
@@ -160,7 +182,7 @@ pub(super) fn write(
         encoding,
         insurers: population.insurers().len() as u64,
         registrations: tally.registrations,
-        files: vec![INSURERS_FILE.to_owned(), MEMBERS_FILE.to_owned()],
+        files,
     };
     write_file(&directory.join(MANIFEST_FILE), |out| {
         let text = toml::to_string(&manifest).map_err(io::Error::other)?;
@@ -169,16 +191,18 @@ pub(super) fn write(
     Ok(tally)
 }
 
+/// Writes all lines.
+type Fill<'f> = &'f mut dyn FnMut(&mut dyn Write) -> Result<(), WriteError>;
+
 fn write_members(
     population: &Population,
-    directory: &Path,
     encoding: Encoding,
     threads: usize,
     mut progress: impl FnMut(u64),
+    to: impl FnOnce(Fill<'_>) -> Result<(), PopulationError>,
 ) -> Result<Tally, PopulationError> {
     let threads = threads.clamp(1, THREADS_MAX);
     let header = encode(&[], encoding)?;
-    let path = directory.join(MEMBERS_FILE);
     let mut failure = None;
     let mut tally = Tally::default();
     let written = thread::scope(|scope| {
@@ -193,7 +217,7 @@ fn write_members(
                 queue
             })
             .collect();
-        write_file(&path, |out| {
+        to(&mut |out| {
             out.write_all(&header)?;
             let chunks = population.blocks().div_ceil(CHUNK_BLOCKS);
             for queue in queues.iter().cycle().take(usize::try_from(chunks).unwrap_or(usize::MAX)) {
@@ -298,6 +322,19 @@ pub(super) fn use_common_variants(registration: &mut Registration<'static>) {
     }
 }
 
+fn write_stdout(fill: Fill<'_>) -> Result<(), PopulationError> {
+    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    let written = fill(&mut out).map_err(of_write).and_then(|()| out.flush());
+    written.map_err(|error| file_error(Path::new("standard output"), error))
+}
+
+fn of_write(error: WriteError) -> io::Error {
+    match error {
+        WriteError::Io(error) => error,
+        WriteError::TooMany { .. } => io::Error::other(error),
+    }
+}
+
 /// Writes a file under a temporary name and gives it its own when everything is on the disk.
 fn write_file(
     path: &Path,
@@ -306,10 +343,7 @@ fn write_file(
     let temporary = path.with_extension("part");
     let write = || {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
-        fill(&mut out).map_err(|error| match error {
-            WriteError::Io(error) => error,
-            WriteError::TooMany { .. } => io::Error::other(error),
-        })?;
+        fill(&mut out).map_err(of_write)?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&temporary, path)
     };

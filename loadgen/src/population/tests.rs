@@ -2,6 +2,7 @@
 //! oddity occurs, and every line of its files is accepted.
 
 use super::days::anniversary;
+use super::files::Members;
 use super::*;
 use proptest::prelude::*;
 use shikaku_domain::{
@@ -39,7 +40,7 @@ fn tally(population: &Population) -> Tally {
 fn written(spec: PopulationSpec, encoding: Encoding, threads: usize) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let population = Population::new(spec);
-    files::write(&population, directory.path(), encoding, threads, |_| {}).unwrap();
+    files::write(&population, directory.path(), encoding, threads, Members::File, |_| {}).unwrap();
     let files = [INSURERS_FILE, MEMBERS_FILE, MANIFEST_FILE];
     files.map(|file| fs::read(directory.path().join(file)).unwrap()).into()
 }
@@ -254,7 +255,8 @@ fn files_in_both_encodings_are_read_back_without_a_reject() {
         let population = Population::new(spec(20_000, 13));
         assert!(tally(&population).outside_cp932 > 0);
         let mut told = 0;
-        files::write(&population, directory.path(), encoding, 2, |n| told += n).unwrap();
+        files::write(&population, directory.path(), encoding, 2, Members::File, |n| told += n)
+            .unwrap();
         assert_eq!(told, 20_000);
         check_files(&population, directory.path(), encoding);
         let manifest = Manifest::read(directory.path()).unwrap();
@@ -349,7 +351,9 @@ fn a_failed_write_is_an_error_and_leaves_no_manifest() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("members.part")).unwrap();
     let population = Population::new(spec(300, 1));
-    let error = files::write(&population, directory.path(), Encoding::Utf8, 2, |_| {}).unwrap_err();
+    let error =
+        files::write(&population, directory.path(), Encoding::Utf8, 2, Members::File, |_| {})
+            .unwrap_err();
     assert!(matches!(error, PopulationError::File { .. }), "{error}");
     assert!(!directory.path().join(MANIFEST_FILE).exists());
 }

@@ -19,10 +19,10 @@ mod resolve;
 mod sort;
 mod state;
 
-use crate::change::{Change, OperationId, Position, Table};
+use crate::cards::record::holder_keys;
+use crate::change::{Change, OperationId, Position, Table, shard_of_key};
 use crate::codec::Damage;
 use crate::error::StoreError;
-use crate::keys::shard_of;
 use crate::log::ChangeLog;
 use crate::progress::{FileId, FileProgress};
 use crate::reader::Reader;
@@ -80,29 +80,33 @@ pub struct BulkLoad {
 pub struct Collector<'b> {
     load: &'b BulkLoad,
     buffer: Buffer,
+    holders: Buffer,
     key: Vec<u8>,
 }
 
 impl Collector<'_> {
     /// Takes one change. `sequence` orders the changes of one person: a later one has a higher.
     pub fn take(&mut self, sequence: u64, change: &MemberChange<'_>) {
-        if let MemberChange::Put(registration) = change
-            && let Some(address) = &registration.address
-        {
-            self.load.towns.see(address.expose());
+        if let MemberChange::Put(registration) = change {
+            if let Some(address) = &registration.address {
+                self.load.towns.see(address.expose());
+            }
+            for key in holder_keys(registration) {
+                self.holders.push(self.load.shard(Table::Holder, &key), &key, &[]);
+            }
         }
         let value = encode_change(change, &self.load.towns);
         let person = person_of(change).number().to_be_bytes();
         self.key.clear();
         self.key.extend(person);
         self.key.extend(sequence.to_be_bytes());
-        self.buffer.push(self.load.shard(&person), &self.key, &value);
+        self.buffer.push(self.load.shard(Table::Person, &person), &self.key, &value);
     }
 
     /// Whether it is time for [`BulkLoad::checkpoint`].
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        self.buffer.len() >= BUFFER_BYTES
+        self.buffer.len() + self.holders.len() >= BUFFER_BYTES
     }
 }
 
@@ -156,7 +160,7 @@ impl BulkLoad {
     /// Takes changes on one thread.
     #[must_use]
     pub const fn collector(&self) -> Collector<'_> {
-        Collector { load: self, buffer: Buffer::new(), key: Vec::new() }
+        Collector { load: self, buffer: Buffer::new(), holders: Buffer::new(), key: Vec::new() }
     }
 
     /// Makes what was collected durable, together with how far the files were read.
@@ -172,9 +176,12 @@ impl BulkLoad {
     ) -> Result<(), StoreError> {
         let round = self.state.rounds;
         let folder = &self.folder;
-        in_parallel(buffers.len(), buffers, |index, Collected(mut buffer)| {
-            buffer
-                .write(|shard| folder.join(format!("person-{shard:02}-{round:05}-{index:02}.run")))
+        let run = |table: Table, shard: u16, index: usize| {
+            folder.join(format!("{}-{shard:02}-{round:05}-{index:02}.run", table.name()))
+        };
+        in_parallel(buffers.len(), buffers, |index, Collected { mut rows, mut holders }| {
+            rows.write(|shard| run(Table::Person, shard, index))?;
+            holders.write(|shard| run(Table::Holder, shard, index))
         })?;
         self.log_towns(writer, shards)?;
         self.state.rounds += 1;
@@ -232,6 +239,7 @@ impl BulkLoad {
         };
         let (mut files, summary) = self.resolve(&report)?;
         files.extend(self.build(&report)?);
+        files.extend(self.holders()?);
         let changes = self.changes(&files, &summary);
         let position = writer.put_changes(self.state.plan, changes, shards)?;
         let folder = self.folder;
@@ -322,6 +330,28 @@ impl BulkLoad {
         Ok(files.flat_map(|(shard, files)| files.into_iter().map(move |f| (shard, f))).collect())
     }
 
+    /// From runs by holder to their table files, each key once.
+    fn holders(&self) -> Result<Vec<(usize, TableFile)>, StoreError> {
+        let of_shards = in_parallel(processors(), (0..self.shards).collect(), |_, shard| {
+            let options = file_options(Table::Holder);
+            let plan = self.state.plan;
+            let mut files = TableFiles::new(&self.folder, plan, Table::Holder, shard, &options);
+            let mut last = Vec::new();
+            Merge::open(&self.folder, &self.runs(&format!("holder-{shard:02}-"))?)?.each(
+                |key, value| {
+                    if last != key {
+                        last = key.to_vec();
+                        files.put(key, value)?;
+                    }
+                    Ok(())
+                },
+            )?;
+            files.finish().map(|files| (shard, files))
+        })?;
+        let files = of_shards.into_iter();
+        Ok(files.flat_map(|(shard, files)| files.into_iter().map(move |f| (shard, f))).collect())
+    }
+
     fn build_shard(
         &self,
         shard: usize,
@@ -357,9 +387,9 @@ impl BulkLoad {
         files.finish()
     }
 
-    fn shard(&self, key: &[u8]) -> u16 {
+    fn shard(&self, table: Table, key: &[u8]) -> u16 {
         // INVARIANT: a store has at most `SHARDS_MAX` shards.
-        u16::try_from(shard_of(key, self.shards)).unwrap_or_default()
+        u16::try_from(shard_of_key(table, key, self.shards)).unwrap_or_default()
     }
 
     fn corrupt(&self, table: Table, reason: Damage) -> StoreError {
@@ -387,7 +417,7 @@ impl BulkLoad {
         let is_counted = |name: &str| {
             let mut parts = name.split('-');
             let round = parts.nth(2).and_then(|round| round.parse::<u64>().ok());
-            name.starts_with("person-")
+            (name.starts_with("person-") || name.starts_with("holder-"))
                 && name.ends_with(".run")
                 && round.is_some_and(|round| round < rounds)
         };
@@ -397,11 +427,14 @@ impl BulkLoad {
 }
 
 /// A collector's rows, free of the load that they were collected for.
-pub struct Collected(Buffer);
+pub struct Collected {
+    rows: Buffer,
+    holders: Buffer,
+}
 
 impl From<Collector<'_>> for Collected {
     fn from(collector: Collector<'_>) -> Self {
-        Self(collector.buffer)
+        Self { rows: collector.buffer, holders: collector.holders }
     }
 }
 
@@ -450,7 +483,7 @@ impl SlotRuns<'_> {
     fn push(&mut self, card: &[u8], person: PersonId, start: u32, slot: &[u8]) {
         // Card keys hold their own lengths, so none begins with another and this keeps their order.
         let key = [card, &person.number().to_be_bytes(), &start.to_be_bytes()].concat();
-        self.buffer.push(self.load.shard(card), &key, slot);
+        self.buffer.push(self.load.shard(Table::Entry, card), &key, slot);
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
