@@ -34,13 +34,14 @@ export function icon(name) {
   return node;
 }
 
-/** An element with attributes; `on…` are listeners, `true` is an empty attribute. */
+/** An element with attributes; `on…` are listeners, `true` is an empty attribute but for ARIA's. */
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === undefined) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value === true ? "" : value);
+    else if (key.startsWith("aria-")) node.setAttribute(key, String(value));
+    else if (value !== false) node.setAttribute(key, value === true ? "" : value);
   }
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;

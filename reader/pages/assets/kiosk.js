@@ -135,6 +135,7 @@ function registration() {
       intend("register", { yes: true, cardFace: known });
       return;
     }
+    at("screen").classList.add("entering");
     const question = element("h2", { tabindex: "-1" }, text(`face.${name}`));
     place.replaceChildren(question, digitPad({ count, isSecret: false, done: (entered) => ask({ ...known, [name]: entered }) }));
     question.focus();
