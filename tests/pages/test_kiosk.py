@@ -82,13 +82,16 @@ def test_every_screen_fits_in_every_language(page, bridge, screenshots, size, la
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-@pytest.mark.parametrize("name", KIOSK)
-def test_every_screen_is_accessible(page, bridge, name):
-    open_kiosk(page, bridge, KIOSK[name])
-    for contrast in [False, True]:
-        if contrast:
+@pytest.mark.parametrize("contrast", [False, True])
+def test_every_screen_is_accessible(page, bridge, contrast):
+    open_kiosk(page, bridge, KIOSK["empty"])
+    axe = Axe()
+    for number, new in enumerate(KIOSK.values()):
+        bridge.show("kiosk", new | {"seq": 1000 + number, "session": "s1"})
+        await_screen(page, new["screen"])
+        if contrast and number == 0:
             page.click("#contrast")
-        results = Axe().run(page)
+        results = axe.run(page)
         assert results.violations_count == 0, results.generate_report()
 
 
