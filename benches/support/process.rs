@@ -78,10 +78,21 @@ impl CpuTime {
         self.user + self.system
     }
 
-    fn parse(stat: &str) -> Option<Self> {
-        // The name in parentheses may hold blanks; utime is the 12th field behind it.
+    /// CPU time of all children of this process that have ended.
+    ///
+    /// # Errors
+    /// [`BenchError::Io`] when the system does not tell.
+    pub fn of_ended_children() -> Result<Self, BenchError> {
+        let path = "/proc/self/stat";
+        let stat = fs::read_to_string(path).map_err(BenchError::io(path))?;
+        Self::parse(&stat, 13).ok_or(BenchError::Report { field: "CPU time in /proc" })
+    }
+
+    /// The user and system times in a `/proc` file, the former so many fields behind the name.
+    fn parse(stat: &str, field: usize) -> Option<Self> {
+        // The name in parentheses may hold blanks.
         let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+        let mut fields = fields.split_whitespace().skip(field).map(str::parse::<f64>);
         let mut next = || Some(fields.next()?.ok()? / TICKS_PER_SECOND);
         Some(Self { user: next()?, system: next()? })
     }
@@ -123,6 +134,12 @@ impl Server {
         Ok(server)
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time used so far, by all its threads.
     ///
     /// # Errors
@@ -130,7 +147,7 @@ impl Server {
     pub fn cpu(&self) -> Result<CpuTime, BenchError> {
         let path = format!("/proc/{}/stat", self.child.id());
         let stat = fs::read_to_string(&path).map_err(BenchError::io(path))?;
-        CpuTime::parse(&stat).ok_or(BenchError::Report { field: "CPU time in /proc" })
+        CpuTime::parse(&stat, 11).ok_or(BenchError::Report { field: "CPU time in /proc" })
     }
 
     /// Bytes of memory in use (VmRSS).
@@ -157,8 +174,9 @@ mod tests {
 
     #[test]
     fn cpu_time_is_read_behind_a_name_with_blanks() {
-        let stat = "7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20";
-        assert_eq!(CpuTime::parse(stat), Some(CpuTime { user: 1.5, system: 0.5 }));
-        assert_eq!(CpuTime::parse("7 (a) S 1"), None);
+        let stat = "7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 300 100 20";
+        assert_eq!(CpuTime::parse(stat, 11), Some(CpuTime { user: 1.5, system: 0.5 }));
+        assert_eq!(CpuTime::parse(stat, 13), Some(CpuTime { user: 3.0, system: 1.0 }));
+        assert_eq!(CpuTime::parse("7 (a) S 1", 11), None);
     }
 }

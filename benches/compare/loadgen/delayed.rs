@@ -8,12 +8,12 @@ use shikaku_benches::BenchError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The shortest delay, in milliseconds.
-const DELAY_MS_MIN: f64 = 4.0;
+/// The shortest delay, in milliseconds: long beside what a client in Python adds.
+const DELAY_MS_MIN: f64 = 20.0;
 /// Every so often the server stands still.
 const STALL_EVERY: Duration = Duration::from_secs(2);
 /// For so long.
-const STALL: Duration = Duration::from_millis(150);
+const STALL: Duration = Duration::from_millis(300);
 
 /// Serves until it is killed.
 pub(crate) async fn serve() -> Result<(), BenchError> {

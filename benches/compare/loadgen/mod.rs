@@ -9,7 +9,7 @@ use super::report::{Report, machine, machine_text, table};
 use super::say;
 use serde_json::{Value, json};
 use shikaku_benches::{
-    BenchError, Centre, GENERATOR_CORE, SERVER_CORE, Server, Summary, program, summary,
+    BenchError, Centre, CpuTime, GENERATOR_CORE, SERVER_CORE, Server, program, summary,
 };
 use shikaku_loadgen::run::result::RunResult;
 use std::fs;
@@ -59,20 +59,24 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     centre.make_population(PERSONS)?;
     let rig = Rig::start(&centre, args.seconds)?;
     let mut speeds: Vec<[f64; 3]> = Vec::new();
-    let mut costs = Vec::new();
+    let mut costs: Vec<[f64; 3]> = Vec::new();
     for round in 0..args.rounds {
         let mut order = [Client::Ours, Client::Wrk, Client::Hey];
         order.rotate_left(usize::try_from(round % 3).unwrap_or_default());
-        let mut speed = [0.0; 3];
+        let (mut speed, mut cost) = ([0.0; 3], [0.0; 3]);
         for client in order {
-            let (per_second, cost) = rig.speed(client)?;
-            say(&format!("round {}: {client:?} {per_second:.0}/s", round + 1));
-            if let Some(place) = speed.get_mut(client as usize) {
-                *place = per_second;
+            let (per_second, cpu_us) = rig.speed(client)?;
+            say(&format!(
+                "round {}: {client:?} {per_second:.0}/s, {cpu_us:.2} us of CPU a request",
+                round + 1
+            ));
+            let at = client as usize;
+            if let (Some(speed), Some(cost)) = (speed.get_mut(at), cost.get_mut(at)) {
+                (*speed, *cost) = (per_second, cpu_us);
             }
-            costs.extend(cost);
         }
         speeds.push(speed);
+        costs.push(cost);
     }
     let mut checks = Vec::new();
     for round in 0..args.rounds {
@@ -87,7 +91,7 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
         }
         checks.push((ours, theirs));
     }
-    Ok(report(args, &centre, &speeds, summary(costs), &checks))
+    Ok(report(args, &centre, &speeds, &costs, &checks))
 }
 
 impl<'a> Rig<'a> {
@@ -121,8 +125,9 @@ impl<'a> Rig<'a> {
         Ok(Self { centre, book, delayed: server(&["delayed"])?, seconds })
     }
 
-    /// Answers a second, and for ours the CPU time of one in microseconds.
-    fn speed(&self, client: Client) -> Result<(f64, Option<f64>), BenchError> {
+    /// Answers a second, and the client's CPU time for one in microseconds.
+    fn speed(&self, client: Client) -> Result<(f64, f64), BenchError> {
+        let before = CpuTime::of_ended_children()?;
         let seconds = format!("{}s", self.seconds);
         let url = format!("{}/v1/eligibility", self.book.address);
         let pinned = |name: &str| self.centre.pinned.command(GENERATOR_CORE, Path::new(name));
@@ -131,7 +136,7 @@ impl<'a> Rig<'a> {
                 let population = ["--population", "population", "--prepared", QUESTIONS];
                 let run = self.ours(&self.book, &[&["--closed"], &population[..]].concat())?;
                 let cost = run.workers.first().and_then(|worker| worker.cpu_us_per_request);
-                return Ok((run.achieved_per_second(), cost));
+                return Ok((run.achieved_per_second(), cost.unwrap_or(f64::NAN)));
             }
             Client::Wrk => {
                 let mut wrk = pinned("wrk");
@@ -147,8 +152,10 @@ impl<'a> Rig<'a> {
         };
         // Both say it in the same words.
         let line = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
-        let rate = line.and_then(|rate| rate.trim().parse().ok());
-        rate.map(|rate| (rate, None)).ok_or(BenchError::Report { field: "Requests/sec" })
+        let rate = line.and_then(|rate| rate.trim().parse::<f64>().ok());
+        let rate = rate.ok_or(BenchError::Report { field: "Requests/sec" })?;
+        let cpu = CpuTime::of_ended_children()?.since(before).total();
+        Ok((rate, cpu * 1e6 / (rate * self.seconds as f64)))
     }
 
     /// Runs ours; wrong answers end the measurement.
@@ -195,22 +202,30 @@ fn report(
     args: &Args,
     centre: &Centre,
     speeds: &[[f64; 3]],
-    cost: Summary,
+    costs: &[[f64; 3]],
     checks: &[([f64; 4], [f64; 4])],
 ) -> Report {
-    let of = |client: Client| {
-        summary(speeds.iter().filter_map(|speed| speed.get(client as usize).copied()))
+    let of = |rounds: &[[f64; 3]], client: Client| {
+        summary(rounds.iter().filter_map(|round| round.get(client as usize).copied()))
     };
-    let ratio = |client: Client| {
+    let ratio = |rounds: &[[f64; 3]], client: Client| {
         let [ours, other] = [Client::Ours as usize, client as usize];
-        summary(speeds.iter().filter_map(|speed| Some(speed.get(ours)? / speed.get(other)?)))
+        summary(rounds.iter().filter_map(|round| Some(round.get(ours)? / round.get(other)?)))
     };
     let speed_rows: Vec<Vec<String>> = [
         ("shikaku-loadgen, 1000 questions, every answer audited", Client::Ours),
         ("wrk, one question, answers counted", Client::Wrk),
         ("hey, one question, answers counted", Client::Hey),
     ]
-    .map(|(name, client)| vec![name.to_owned(), of(client).text(0), ratio(client).text(2)])
+    .map(|(name, client)| {
+        vec![
+            name.to_owned(),
+            of(speeds, client).text(0),
+            ratio(speeds, client).text(2),
+            of(costs, client).text(2),
+            ratio(costs, client).text(2),
+        ]
+    })
     .into();
     let percentile = |at: usize, (name, _): (&str, f64)| {
         let ours = summary(checks.iter().filter_map(|check| check.0.get(at).copied()));
@@ -228,13 +243,15 @@ fn report(
     let markdown = format!(
         "# The load generator beside others\n\n{rounds} rounds of {seconds} s, HTTP without TLS, \
          {CONNECTIONS} kept-alive connections, one core each for client and server. Median \
-         (range); ratios are of rounds.\n\n{speed}\nOurs uses {cost} us of CPU a request.\n\n## \
+         (range); ratios are of rounds.\n\n{speed}\n## \
          Percentiles, at {CHECKED_RATE}/s against a server with known delays that stands still \
          now and then, in microseconds\n\n{percentiles}\n{machine}",
         rounds = args.rounds,
         seconds = args.seconds,
-        speed = table(&["client", "requests/s", "ours / this"], &speed_rows),
-        cost = cost.text(2),
+        speed = table(
+            &["client", "requests/s", "ours / this", "CPU us a request", "ours / this"],
+            &speed_rows
+        ),
         percentiles = table(&["", "shikaku-loadgen", "open_loop.py", "ratio"], &percentile_rows),
         machine = machine_text(&machine),
     );
@@ -243,13 +260,15 @@ fn report(
         "seconds": args.seconds,
         "machine": machine,
         "requests_per_second": {
-            "shikaku-loadgen": of(Client::Ours).to_json(),
-            "wrk": of(Client::Wrk).to_json(),
-            "hey": of(Client::Hey).to_json(),
+            "shikaku-loadgen": of(speeds, Client::Ours).to_json(),
+            "wrk": of(speeds, Client::Wrk).to_json(),
+            "hey": of(speeds, Client::Hey).to_json(),
         },
-        "ratio_to_wrk": ratio(Client::Wrk).to_json(),
-        "ratio_to_hey": ratio(Client::Hey).to_json(),
-        "cpu_us_per_request": cost.to_json(),
+        "ratio_to_wrk": ratio(speeds, Client::Wrk).to_json(),
+        "ratio_to_hey": ratio(speeds, Client::Hey).to_json(),
+        "cpu_ratio_to_wrk": ratio(costs, Client::Wrk).to_json(),
+        "cpu_ratio_to_hey": ratio(costs, Client::Hey).to_json(),
+        "cpu_us_per_request": costs,
         "percentile_ratios": percentiles.iter()
             .map(|(name, _, _, ratio)| (name.clone(), ratio.to_json()))
             .collect::<serde_json::Map<_, _>>(),
