@@ -22,6 +22,10 @@ enum Command {
     Questions(run::QuestionsArgs),
     /// Send eligibility lookups as planned and report latency from the scheduled time.
     Run(Box<run::Args>),
+    /// Wait for a coordinator and do its part of runs.
+    Worker(run::fleet::WorkerArgs),
+    /// Make one run by several workers and add what they measured.
+    Coordinate(run::fleet::CoordinateArgs),
     /// Make a page of a run's results, and compare it with other runs.
     Report(report::ReportArgs),
     /// Add the results of workers that ran at the same time.
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
         Command::Example(args) => run::print_example(&args).map(|()| ExitCode::SUCCESS),
         Command::Questions(args) => run::print_questions(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),
+        Command::Worker(args) => run::fleet::work(&args).map(|()| ExitCode::SUCCESS),
+        Command::Coordinate(args) => run::fleet::coordinate(&args),
         Command::Report(args) => report::report(&args).map_err(Into::into),
         Command::Merge(args) => report::merge(&args).map_err(Into::into),
         Command::Saturate(args) => run::saturate(&args),

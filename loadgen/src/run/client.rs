@@ -49,6 +49,8 @@ pub(super) struct Setup {
     pub duration: Duration,
     /// Longest wait for one answer.
     pub timeout: Duration,
+    /// Which part of the plan this process does, from 0, and of how many; `(0, 1)` for all.
+    pub part: (u32, u32),
 }
 
 /// One stream of a run.
@@ -201,6 +203,7 @@ impl<'s> Client<'s> {
     /// shared by the first few.
     fn add_lane(&mut self, stream: &StreamSetup, thread: u32) {
         let shares = self.setup.threads.min(stream.connections);
+        let (part, parts) = self.setup.part;
         if thread >= shares {
             return;
         }
@@ -224,7 +227,7 @@ impl<'s> Client<'s> {
         self.lanes.push(Lane::new(
             stream.name.clone(),
             Arc::clone(&stream.prepared),
-            stream.plan.share(thread, shares),
+            stream.plan.share(part * shares + thread, parts * shares),
             self.setup.model,
             self.setup.warmup,
             self.setup.warmup + self.setup.duration,

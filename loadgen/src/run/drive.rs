@@ -43,12 +43,31 @@ pub struct Progress<'p> {
     pub second: Option<&'p Second>,
 }
 
-/// Makes one run. Ctrl-C ends it early with what there is.
+/// What somebody else says to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Everybody is ready.
+    Start,
+    /// End with what there is.
+    Stop,
+}
+
+/// Makes a run wait for somebody else before its clock starts.
+pub(super) struct Gate {
+    /// Called when all connections are open.
+    pub on_ready: Box<dyn FnOnce()>,
+    /// What is said then.
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// Makes one run, which begins at once or when the gate says so. Ctrl-C ends it early with what
+/// there is.
 ///
 /// # Errors
 /// Everything that prevents a start.
 pub(super) fn drive(
     job: &Job,
+    gate: Option<Gate>,
     on_progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<RunResult, RunError> {
     let setup = &job.setup;
@@ -72,7 +91,7 @@ pub(super) fn drive(
         threads.push(spawned.map_err(|e| RunError::Generator(e.to_string()))?);
     }
     drop(send);
-    let conducted = runtime.block_on(conduct(job, &control, events, on_progress));
+    let conducted = runtime.block_on(conduct(job, gate, &control, events, on_progress));
     // Whatever ended the conducting, no thread shall outlive it.
     control.stop.store(true, Ordering::Relaxed);
     for thread in threads {
@@ -85,6 +104,7 @@ pub(super) fn drive(
 
 async fn conduct(
     job: &Job,
+    gate: Option<Gate>,
     control: &Control,
     mut events: mpsc::Receiver<Event>,
     on_progress: &mut dyn FnMut(&Progress<'_>),
@@ -95,6 +115,8 @@ async fn conduct(
     let mut seconds = Gatherer::default();
     let (mut ready, mut is_partial) = (0, false);
     let mut clock = None;
+    let (mut on_ready, mut orders) = gate.map(|gate| (gate.on_ready, gate.orders)).unzip();
+    let mut is_released = orders.is_none();
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     while reports.len() < threads as usize {
         let elapsed = control.start.get().map_or(Duration::ZERO, Instant::elapsed).min(planned);
@@ -108,13 +130,27 @@ async fn conduct(
                 Some(Event::Done(report)) => reports.push((*report)?),
                 None => return Err(RunError::Generator("a thread died".to_owned())),
             },
-            _ = tokio::signal::ctrl_c(), if !is_partial => {
+            // Whoever holds the gate decides; Ctrl-C then ends the program as usual.
+            _ = tokio::signal::ctrl_c(), if !is_partial && orders.is_none() => {
                 is_partial = true;
                 control.stop.store(true, Ordering::Relaxed);
             }
+            order = next_order(&mut orders), if !is_partial => match order {
+                Some(Order::Start) => is_released = true,
+                // Nobody will say more.
+                Some(Order::Stop) | None => {
+                    is_partial = true;
+                    control.stop.store(true, Ordering::Relaxed);
+                }
+            },
             _ = ticks.tick() => on_progress(&Progress { elapsed, planned, second: None }),
         }
-        if ready == threads && control.start.get().is_none() {
+        if ready == threads
+            && let Some(on_ready) = on_ready.take()
+        {
+            on_ready();
+        }
+        if ready == threads && is_released && control.start.get().is_none() {
             let start = Instant::now() + START_DELAY;
             clock = Some((jiff::Timestamp::now(), Instant::now()));
             // It is set here only, and only once.
@@ -132,6 +168,14 @@ async fn conduct(
         result.notes.extend(clock_step(wall, steady));
     }
     Ok(result)
+}
+
+/// The next order; never without a gate.
+async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A note if the machine's clock was set during the run. Latency is measured by a clock that

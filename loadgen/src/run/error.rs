@@ -143,6 +143,20 @@ pub enum RunError {
         /// What to change.
         reason: String,
     },
+    /// A worker cannot begin.
+    #[error("SHK-LGR-021: the worker at {address}: {reason}")]
+    Worker {
+        /// Where it is.
+        address: std::net::SocketAddr,
+        /// What it, or the system, said.
+        reason: String,
+    },
+    /// A worker that anybody could command.
+    #[error(
+        "SHK-LGR-022: a worker beyond loopback needs a secret that its coordinator has too: give \
+         --secret-file"
+    )]
+    WorkerOpen,
 }
 
 impl RunError {

@@ -13,6 +13,7 @@
 //! | `target`, `conn`, `http`, `login` | facilities and their connections |
 //! | `client`, `opening`, `running`, `lane`, `series` | one generator thread |
 //! | `drive`, `machine` | all threads, on this machine |
+//! | [`fleet`] | many machines |
 //! | [`result`], [`times`], [`verdict`], `summary`, [`crate::report`] | what came of it |
 
 mod audit;
@@ -22,6 +23,7 @@ mod conn;
 mod drive;
 mod error;
 mod example;
+pub mod fleet;
 mod http;
 mod lane;
 mod login;
@@ -68,7 +70,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let job = prepare::prepare(args)?;
     args.outputs.check(&job.description)?;
     let mut live = Live::new(prepare::whole(&job));
-    let result = drive::drive(&job, &mut |progress| {
+    let result = drive::drive(&job, None, &mut |progress| {
         live.elapsed(progress.elapsed);
         if let Some(second) = progress.second {
             live.second(second);

@@ -73,6 +73,7 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
         warmup,
         duration: end - warmup,
         timeout: args.timeout,
+        part: (0, 1),
     };
     check_setup(&setup)?;
     let description = describe(args, &scenario, &setup, &curves, seed);

@@ -91,7 +91,7 @@ pub fn execute(args: &SaturateArgs) -> Result<ExitCode, Box<dyn std::error::Erro
     let mut out = std::io::stdout().lock();
     let mut best: Option<RunResult> = None;
     let found = find(args.most, |factor| {
-        let result = drive(&scaled(&job, factor)?, &mut |_: &Progress<'_>| {})?;
+        let result = drive(&scaled(&job, factor)?, None, &mut |_: &Progress<'_>| {})?;
         let trial = judge(&result, args.goal);
         let latency = result.total.latency.quantile(args.goal.share);
         // A terminal that is gone shows nothing; the search goes on.

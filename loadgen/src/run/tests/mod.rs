@@ -4,7 +4,7 @@ mod honest;
 mod lying;
 mod questions;
 mod scenarios;
-mod server;
+pub(super) mod server;
 mod tls;
 
 use super::RunError;
@@ -72,9 +72,10 @@ impl Plain {
             warmup: self.warmup,
             duration: self.duration,
             timeout: self.timeout,
+            part: (0, 1),
         };
         let description = Description { model: self.model, ..Description::default() };
-        drive(&Job { setup, description, server_pid: None }, &mut |_| {})
+        drive(&Job { setup, description, server_pid: None }, None, &mut |_| {})
     }
 
     /// What it counted.

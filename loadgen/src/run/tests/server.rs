@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
-pub(super) enum Act {
+pub(in crate::run) enum Act {
     /// Sends these bytes and goes on.
     Send(Vec<u8>),
     /// Sends these bytes and closes the connection.
@@ -22,13 +22,13 @@ pub(super) enum Act {
     Hang,
 }
 
-pub(super) fn ok(body: &str) -> Vec<u8> {
+pub(in crate::run) fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Starts a server. `act` is given the number of the request on its connection (the first is the
 /// generator's probe) and the request's body.
-pub(super) fn serve(
+pub(in crate::run) fn serve(
     tls: Option<TlsAcceptor>,
     act: impl Fn(u64, &[u8]) -> Act + Send + Sync + 'static,
 ) -> SocketAddr {
