@@ -54,20 +54,14 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
     command.args(["run", "--target", &engine.address, "--scenario", "national-peak.toml"]);
     command.args(["--scale", &args.scale.to_string(), "--population", "population"]);
     command.args(["--ca", "ca/ca.pem", "--facilities", "ca/clients"]);
-    command.args(["--server-pid", &engine.id().to_string(), "--json"]).arg(&json);
+    command.args(["--server-pid", &engine.id().to_string()]);
+    command.arg("--json").arg(&json).arg("--html").arg(&page);
     let finished = centre.finish("shikaku-loadgen", &mut command);
     let Ok(bytes) = fs::read(&json) else {
         return Err(finished.err().unwrap_or(BenchError::Report { field: "file" }));
     };
     let result: RunResult =
         serde_json::from_slice(&bytes).map_err(|_| BenchError::Report { field: "file" })?;
-    let mut command = std::process::Command::new(program("shikaku-loadgen")?);
-    command.arg("report").arg(&json).arg("--out").arg(&page);
-    // Its exit code repeats the verdict, which the table says too.
-    let written = centre.finish("shikaku-loadgen report", &mut command);
-    if !page.exists() {
-        written?;
-    }
     match result.total.counts.wrong {
         0 => Ok(format!("{}\nthe page: {}", Summary(&result), page.display())),
         count => Err(BenchError::WrongAnswers { count }),
