@@ -113,7 +113,7 @@ impl<'w> FileLoad<'w> {
         let mut head = Vec::new();
         source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut head).map_err(FileError::Io)?;
         let shape = MemberFile::shape(head.as_slice())?;
-        if shape.kind() == FileKind::Insurers {
+        if shape.kind() != FileKind::Members {
             return Err(IntakeError::BulkNeedsMembers);
         }
         let (head_bytes, head_lines) = shape.head();
@@ -311,7 +311,7 @@ impl Parser<'_> {
                 let number = line.number;
                 let problems = match line.content {
                     Ok(Content::Member(change)) => self.take(number, &change, &mut rows),
-                    Ok(Content::Insurer(_)) => Vec::new(), // a members' file has none
+                    Ok(Content::Insurer(_) | Content::Card(_)) => Vec::new(), // a members' file has none
                     Err(problems) => problems,
                 };
                 rejected += u64::from(!problems.is_empty());

@@ -4,11 +4,11 @@
 
 use shikaku_domain::{InsurerNumber, MemberChange, Registration};
 use shikaku_store::{
-    ApplyChanges, BATCH_CHANGES_MAX, Batch, FileId, FileProgress, LocalLog, OperationId, Reader,
-    StoreError, Writer,
+    ApplyChanges, BATCH_CHANGES_MAX, Batch, CardBinding, FileId, FileProgress, LocalLog,
+    OperationId, Reader, StoreError, Writer,
 };
 use shikaku_wire::members::{
-    Content, FileError, FileKind, MemberFile, Problem, Reject, RejectWriter,
+    CardLine, Content, FileError, FileKind, MemberFile, Problem, Reject, RejectWriter,
 };
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -52,6 +52,8 @@ pub struct LoadOptions {
     pub mode: Mode,
     /// The insurer the sender may speak for; `None` for an operator, who may load all.
     pub insurer: Option<InsurerNumber>,
+    /// When the file is loaded, in Unix seconds.
+    pub at: u64,
     /// Most members that a full replacement may remove, in percent of those before.
     pub removal_percent_max: u8,
 }
@@ -91,7 +93,7 @@ pub enum IntakeError {
     #[error("standard input must be a members' file: load the list of insurers from a file")]
     BulkNeedsMembers,
     /// An insurer master was sent as a full replacement, or by an insurer.
-    #[error("a list of insurers is loaded by an operator, as a delta")]
+    #[error("a list of insurers is loaded by an operator, as a delta; a list of cards as a delta")]
     MasterNotHere,
 }
 
@@ -134,7 +136,9 @@ impl IntakeError {
                 "標準入力には加入者のファイルを指定し、保険者一覧はファイルから登録してください。"
                     .to_owned()
             }
-            Self::MasterNotHere => "保険者一覧は、運用者が差分として登録してください。".to_owned(),
+            Self::MasterNotHere => {
+                "保険者一覧は運用者が、カード一覧とともに差分として登録してください。".to_owned()
+            }
         }
     }
 }
@@ -218,7 +222,8 @@ pub fn load<R: Read, W: Write>(
     let before = desk.reader.progress(&id)?.unwrap_or_default();
     let mut file = MemberFile::open(source)?;
     let master = file.kind() == FileKind::Insurers;
-    if master && (options.insurer.is_some() || options.mode == Mode::Full) {
+    let lists_members = file.kind() == FileKind::Members;
+    if master && options.insurer.is_some() || !lists_members && options.mode == Mode::Full {
         return Err(IntakeError::MasterNotHere);
     }
     let mut load = Load {
@@ -228,6 +233,7 @@ pub fn load<R: Read, W: Write>(
         before,
         progress: FileProgress { lines: 0, rejected: 0, complete: false, ..before },
         pending: Vec::with_capacity(BATCH_CHANGES_MAX),
+        cards: Vec::new(),
         insurers: Vec::new(),
         listed: HashSet::new(),
     };
@@ -241,13 +247,14 @@ pub fn load<R: Read, W: Write>(
                 Vec::new()
             }
             Ok(Content::Member(change)) => load.member(number, change, desk.reader),
+            Ok(Content::Card(card)) => load.card(number, &card, desk.reader)?,
             Err(rejected) => rejected,
         };
         if !rejected.is_empty() {
             load.progress.rejected += 1;
             rejected.iter().try_for_each(|r| rejects.write(r)).map_err(IntakeError::Rejects)?;
         }
-        if load.pending.len() == BATCH_CHANGES_MAX {
+        if load.pending.len().max(load.cards.len()) == BATCH_CHANGES_MAX {
             load.submit(desk, false)?;
             progress(number);
             if desk.stop.load(Ordering::SeqCst) {
@@ -273,6 +280,7 @@ struct Load {
     before: FileProgress,
     progress: FileProgress,
     pending: Vec<MemberChange<'static>>,
+    cards: Vec<CardBinding>,
     insurers: Vec<shikaku_domain::Insurer>,
     /// Digests of the registrations that a full replacement lists.
     listed: HashSet<u64>,
@@ -305,9 +313,47 @@ impl Load {
         Vec::new()
     }
 
+    /// Takes one card, or says why not: its insurance card must lead to one person.
+    fn card(
+        &mut self,
+        line: u64,
+        card: &CardLine,
+        reader: &Reader,
+    ) -> Result<Vec<Reject>, StoreError> {
+        let CardLine { certificate, holder } = *card;
+        if self.only.is_some_and(|only| only != holder.insurer) {
+            return Ok(vec![of_insurer(line, Problem::OtherInsurer)]);
+        }
+        let mut persons = reader.with_card(&holder, |all| {
+            let matching = all.iter().filter(|one| holder.matches(one));
+            matching.map(|one| one.person).collect::<Vec<_>>()
+        })?;
+        persons.dedup();
+        let reject = |problem| vec![Reject { line, column: None, problem }];
+        match persons.as_slice() {
+            [] => Ok(reject(Problem::NobodyWithCard)),
+            [person] => {
+                if line > self.before.lines {
+                    let (person, at) = (*person, self.options.at);
+                    self.cards.push(CardBinding { certificate, person, at });
+                }
+                Ok(Vec::new())
+            }
+            [..] => Ok(reject(Problem::SeveralWithCard)),
+        }
+    }
+
     /// Makes what is pending durable, together with how far the file was read.
     fn submit(&mut self, desk: &mut Desk<'_>, complete: bool) -> Result<(), StoreError> {
         self.progress.complete = complete;
+        if !self.cards.is_empty() {
+            let operation = operation(&self.id, "cards", self.progress.lines);
+            let progress = (&self.id, &FileProgress { complete: false, ..self.progress });
+            let cards = std::mem::take(&mut self.cards);
+            let mut writer = desk.writer.blocking_lock();
+            let summary = writer.bind_cards(operation, &cards, progress, desk.shards)?;
+            self.progress = self.progress.with(&summary);
+        }
         let step = if complete { "complete" } else { "lines" };
         let batch = Batch {
             operation: operation(&self.id, step, self.progress.lines),
@@ -334,7 +380,7 @@ impl Load {
             desk.writer.blocking_lock().put_insurers(operation, insurers, desk.shards)?;
         }
         if !self.before.complete {
-            if !self.pending.is_empty() {
+            if !self.pending.is_empty() || !self.cards.is_empty() {
                 self.submit(desk, false)?;
             }
             summary.removal = self.remove_absent(desk)?;

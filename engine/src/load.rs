@@ -1,6 +1,7 @@
 //! The command-line tools around the store: `load`, `rebuild`, `verify`.
 
 use crate::bulk;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::LoadReport;
 use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
@@ -143,6 +144,7 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         let options = LoadOptions {
             mode,
             insurer: None,
+            at: SystemClock.unix_seconds(),
             removal_percent_max: config.intake.removal_percent_max,
         };
         let lines = &mut |lines| bar.set_message(format!("{lines} lines"));
@@ -382,12 +384,16 @@ pub fn verify(args: &VerifyArgs) -> Outcome {
     let report = shikaku_store::verify(&config.store.path).map_err(|error| with_code(&error))?;
     say(&format!(
         "log records    {:>12}\ncard faces     {:>12}\nregistrations  {:>12}\npersons        {:>12}\n\
-         insurers       {:>12}\nproblems       {:>12}",
+         insurers       {:>12}\ncards          {:>12}\nconsents       {:>12}\n\
+         card events    {:>12}\nproblems       {:>12}",
         report.log_records,
         report.entries,
         report.registrations,
         report.persons,
         report.insurers,
+        report.certificates,
+        report.consents,
+        report.card_events,
         report.problem_count,
     ));
     report.problems.iter().for_each(|problem| say(&format!("  {}: {problem}", problem.code())));

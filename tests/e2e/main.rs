@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod card_desk;
+#[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod exchange;

@@ -188,6 +188,7 @@ pub(super) async fn upload(
                 Sender::Insurer(number) => Some(number),
                 Sender::Operator => None,
             },
+            at: worker.shared.clock.unix_seconds(),
             removal_percent_max: uploads.removal_percent_max,
         };
         let rejects = uploads.rejects(sender, &format!("{id:?}"));

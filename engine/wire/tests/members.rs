@@ -34,6 +34,7 @@ fn read(bytes: &[u8]) -> Vec<(u64, Result<String, Vec<Reject>>)> {
             Content::Member(MemberChange::Withdraw { qualified, .. }) => {
                 format!("withdraw {qualified}")
             }
+            Content::Card(card) => format!("{:x}", card.certificate.serial),
             Content::Insurer(insurer) => format!("{} {}", insurer.number, insurer.name),
         });
         lines.push((line.number, content));

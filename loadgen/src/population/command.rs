@@ -1,6 +1,7 @@
 //! `shikaku-loadgen population`.
 
 use super::files::{self, Encoding, Members, THREADS_MAX, file_error};
+use super::holders;
 use super::{Population, PopulationError, PopulationSpec, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 use shikaku_domain::Day;
@@ -31,6 +32,10 @@ pub struct Args {
     /// Encoding of the files (文字コード).
     #[arg(long, value_enum, default_value_t = Encoding::Utf8)]
     encoding: Encoding,
+    /// Percent of the people, 0 to 100, whose My Number card is registered: written to cards.csv, with
+    /// certificates of the synthetic authority under the same seed (カードの登録割合).
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    cards: u8,
     /// Replace the population in a directory that is not empty (上書き).
     #[arg(long)]
     force: bool,
@@ -52,6 +57,7 @@ pub fn execute(args: &Args) -> Result<(), Box<dyn Error>> {
 
     let started = Instant::now();
     let population = Population::new(spec);
+    holders::write(&population, &args.out, args.encoding, args.cards)?;
     let bar = bar(spec.persons);
     let told = |persons| bar.inc(persons);
     let tally = files::write(&population, &args.out, args.encoding, threads, args.members, told)?;

@@ -71,6 +71,9 @@ pub enum PopulationError {
         /// What the writer said.
         reason: String,
     },
+    /// A certificate could not be named; an error of this program.
+    #[error("SHK-POP-008: {0}. カードの電子証明書を作成できません(このプログラムの誤り)。")]
+    Card(#[from] shikaku_card::CardError),
     /// A worker thread ended early.
     #[error("SHK-POP-007: a worker thread failed. 作業スレッドが異常終了しました。")]
     Worker,

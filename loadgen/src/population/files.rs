@@ -22,6 +22,8 @@ use std::thread;
 pub const INSURERS_FILE: &str = "insurers.csv";
 /// Name of the members' file of all insurers.
 pub const MEMBERS_FILE: &str = "members.csv";
+/// Name of the file of cards, in the directory when cards were asked for.
+pub const CARDS_FILE: &str = "cards.csv";
 /// Name of the manifest, written last: a directory without it is not complete.
 pub const MANIFEST_FILE: &str = "population.toml";
 
@@ -45,7 +47,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    const fn code(self) -> CharacterCode {
+    pub(super) const fn code(self) -> CharacterCode {
         match self {
             Self::Utf8 => CharacterCode::Utf8,
             Self::Cp932 => CharacterCode::ShiftJis,
@@ -336,7 +338,7 @@ fn of_write(error: WriteError) -> io::Error {
 }
 
 /// Writes a file under a temporary name and gives it its own when everything is on the disk.
-fn write_file(
+pub(super) fn write_file(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), WriteError>,
 ) -> Result<(), PopulationError> {
@@ -354,7 +356,7 @@ fn write_file(
     })
 }
 
-fn remove_if_there(path: &Path) -> Result<(), PopulationError> {
+pub(super) fn remove_if_there(path: &Path) -> Result<(), PopulationError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path, error)),
         Ok(()) | Err(_) => Ok(()),

@@ -24,6 +24,7 @@ mod days;
 mod error;
 mod files;
 mod history;
+mod holders;
 mod household;
 mod insurance;
 mod insurers;
@@ -38,7 +39,8 @@ mod tests;
 
 pub use command::{Args, execute};
 pub use error::PopulationError;
-pub use files::{Encoding, INSURERS_FILE, MANIFEST_FILE, MEMBERS_FILE, Manifest};
+pub use files::{CARDS_FILE, Encoding, INSURERS_FILE, MANIFEST_FILE, MEMBERS_FILE, Manifest};
+pub use holders::{card_certificate, has_card};
 pub use household::BLOCK;
 pub use tally::Tally;
 

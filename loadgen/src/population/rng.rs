@@ -14,6 +14,8 @@ pub(super) enum Stream {
     Households = 2,
     /// Names, address, insurance and papers of one household.
     Life = 3,
+    /// Who has registered a My Number card.
+    Holders = 4,
 }
 
 /// One stream of random numbers.

@@ -1,4 +1,4 @@
-//! The columns of the two files, by the interface's element names, in the order in which we write.
+//! The columns of the files, by the interface's element names, in the order in which we write.
 
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident { $($column:ident),+ $(,)? }) => {
@@ -61,6 +61,28 @@ columns! {
 columns! {
     /// A column of the insurers' master file.
     InsurerColumn { InsurerNumber, InsurerName }
+}
+
+columns! {
+    /// A column of a file of cards.
+    CardColumn {
+        AuthorityKeyIdentifier, CertificateSerialNumber, InsurerNumber, InsuredCardSymbol,
+        InsuredIdentificationNumber, InsuredBranchNumber, Birthdate,
+    }
+}
+
+impl CardColumn {
+    /// How many columns there are.
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// The columns that a file must have.
+    pub(super) const REQUIRED: [Self; 5] = [
+        Self::AuthorityKeyIdentifier,
+        Self::CertificateSerialNumber,
+        Self::InsurerNumber,
+        Self::InsuredIdentificationNumber,
+        Self::Birthdate,
+    ];
 }
 
 impl Column {

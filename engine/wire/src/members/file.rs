@@ -1,6 +1,7 @@
 //! Reading a file: its encoding, its kind, its header, its lines.
 
-use super::columns::{Column, InsurerColumn};
+use super::card::{CardLine, card_line};
+use super::columns::{CardColumn, Column, InsurerColumn};
 use super::feed::{Feed, SAMPLE_BYTES, guess_encoding};
 use super::line::member_change;
 use super::reject::{Problem, Problems, Reject};
@@ -93,6 +94,8 @@ pub enum FileKind {
     Members,
     /// 保険者
     Insurers,
+    /// Certificates of My Number cards and whose they are.
+    Cards,
 }
 
 /// One line of a file.
@@ -112,6 +115,8 @@ pub enum Content<'a> {
     Member(MemberChange<'a>),
     /// A line of an insurer master.
     Insurer(Insurer),
+    /// A line of a file of cards.
+    Card(CardLine),
 }
 
 /// An insurer's file, read line by line.
@@ -191,6 +196,7 @@ fn csv_reader<R: Read>(source: Chain<Cursor<Vec<u8>>, R>) -> Csv<R> {
 enum Header {
     Members(Box<Positions<{ Column::COUNT }>>),
     Insurers(Positions<2>),
+    Cards(Positions<{ CardColumn::COUNT }>),
 }
 
 impl<R: Read> MemberFile<R> {
@@ -198,7 +204,7 @@ impl<R: Read> MemberFile<R> {
     /// the file: UTF-8 unless most of its lines that are not ASCII cannot be.
     ///
     /// # Errors
-    /// [`FileError`], when the header is not that of a member or insurer file.
+    /// [`FileError`], when the header is not that of a file of members, insurers or cards.
     pub fn open(mut reader: R) -> Result<Self, FileError> {
         let mut sample = Vec::new();
         reader.by_ref().take(SAMPLE_BYTES as u64).read_to_end(&mut sample)?;
@@ -290,6 +296,7 @@ impl<R: Read> MemberFile<R> {
                 member_change(Row { cells, positions }, number).map(Content::Member)
             }
             Header::Insurers(positions) => insurer(cells, positions, number).map(Content::Insurer),
+            Header::Cards(positions) => card_line(cells, positions, number).map(Content::Card),
         };
         Line { number, content }
     }
@@ -321,6 +328,7 @@ impl Header {
         match self {
             Self::Members(_) => FileKind::Members,
             Self::Insurers(_) => FileKind::Insurers,
+            Self::Cards(_) => FileKind::Cards,
         }
     }
 
@@ -335,6 +343,10 @@ impl Header {
             Self::Insurers(Positions(positions)) => {
                 let column = positions.iter().position(stands)?;
                 InsurerColumn::ALL.get(column).map(|column| column.name())
+            }
+            Self::Cards(Positions(positions)) => {
+                let column = positions.iter().position(stands)?;
+                CardColumn::ALL.get(column).map(|column| column.name())
             }
         }
     }
@@ -365,6 +377,13 @@ fn header_of(record: &ByteRecord) -> Result<Header, FileError> {
         let positions = positions_of(record, InsurerColumn::ALL, |column| column.name())?;
         require(&positions, InsurerColumn::ALL, |column| (*column as usize, column.name()))?;
         return Ok(Header::Insurers(positions));
+    }
+    let serial = CardColumn::CertificateSerialNumber.name().as_bytes();
+    if record.iter().any(|cell| cell.trim_ascii() == serial) {
+        let positions = positions_of(record, CardColumn::ALL, |column| column.name())?;
+        let required = |column: &CardColumn| (*column as usize, column.name());
+        require(&positions, &CardColumn::REQUIRED, required)?;
+        return Ok(Header::Cards(positions));
     }
     let positions = positions_of(record, Column::ALL, |column| column.name())?;
     require(&positions, &Column::REQUIRED, |column| (*column as usize, column.name()))?;

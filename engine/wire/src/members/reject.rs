@@ -93,11 +93,17 @@ pub enum Problem {
     /// The insurer is not in the list of insurers.
     #[error("this insurer number is not in the list of insurers")]
     UnknownInsurer,
+    /// A card's line names nobody.
+    #[error("nobody is registered under this insurance card")]
+    NobodyWithCard,
+    /// A card's line names several people.
+    #[error("several people are registered under this insurance card: give the branch number")]
+    SeveralWithCard,
 }
 
 impl Problem {
     /// One of each, for tests that must see every kind.
-    pub const EXAMPLES: [Self; 14] = [
+    pub const EXAMPLES: [Self; 16] = [
         Self::Value(ValueError::Missing),
         Self::NotText,
         Self::FieldCount { expected: 9, found: 8 },
@@ -112,6 +118,8 @@ impl Problem {
         Self::TicketWithoutMedicalAid,
         Self::OtherInsurer,
         Self::UnknownInsurer,
+        Self::NobodyWithCard,
+        Self::SeveralWithCard,
     ];
 
     /// The stable code, `SHK-MEM-nnn`, or that of the [`ValueError`].
@@ -132,6 +140,8 @@ impl Problem {
             Self::TicketWithoutMedicalAid => "SHK-MEM-011",
             Self::OtherInsurer => "SHK-MEM-012",
             Self::UnknownInsurer => "SHK-MEM-013",
+            Self::NobodyWithCard => "SHK-MEM-014",
+            Self::SeveralWithCard => "SHK-MEM-015",
         }
     }
 
@@ -162,6 +172,12 @@ impl Problem {
             }
             Self::OtherInsurer => "このファイルで登録できる保険者の行ではありません。".to_owned(),
             Self::UnknownInsurer => "保険者一覧にない保険者番号です。".to_owned(),
+            Self::NobodyWithCard => {
+                "この記号・番号の加入者がいません。加入者を先に登録してください。".to_owned()
+            }
+            Self::SeveralWithCard => {
+                "この記号・番号の加入者が複数います。枝番を指定してください。".to_owned()
+            }
         }
     }
 }

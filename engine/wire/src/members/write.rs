@@ -30,7 +30,7 @@ pub enum WriteError {
 /// Writes a members' file with all columns, in the order of the contract.
 #[derive(Debug)]
 pub struct MemberWriter<W: Write> {
-    cells: Cells<W>,
+    cells: Output<W>,
 }
 
 impl<W: Write> MemberWriter<W> {
@@ -39,7 +39,7 @@ impl<W: Write> MemberWriter<W> {
     /// # Errors
     /// Those of the writer beneath.
     pub fn new(out: W, code: CharacterCode) -> Result<Self, WriteError> {
-        let mut cells = Cells::new(out, code);
+        let mut cells = Output::new(out, code);
         cells
             .csv
             .write_record(Column::ALL.iter().map(|column| column.name()))
@@ -159,7 +159,7 @@ impl<W: Write> MemberWriter<W> {
 /// Writes an insurer master.
 #[derive(Debug)]
 pub struct InsurerWriter<W: Write> {
-    cells: Cells<W>,
+    cells: Output<W>,
 }
 
 impl<W: Write> InsurerWriter<W> {
@@ -168,7 +168,7 @@ impl<W: Write> InsurerWriter<W> {
     /// # Errors
     /// Those of the writer beneath.
     pub fn new(out: W, code: CharacterCode) -> Result<Self, WriteError> {
-        let mut cells = Cells::new(out, code);
+        let mut cells = Output::new(out, code);
         cells
             .csv
             .write_record(InsurerColumn::ALL.iter().map(|column| column.name()))
@@ -213,21 +213,21 @@ fn blank_groups<T, const WIDTH: usize>(
 
 /// Cells one after the other, in the file's encoding.
 #[derive(Debug)]
-struct Cells<W: Write> {
+pub(super) struct Output<W: Write> {
     csv: csv::Writer<W>,
     code: CharacterCode,
     encoded: Vec<u8>,
     replaced: usize,
 }
 
-impl<W: Write> Cells<W> {
-    fn new(out: W, code: CharacterCode) -> Self {
+impl<W: Write> Output<W> {
+    pub(super) fn new(out: W, code: CharacterCode) -> Self {
         let csv =
             csv::WriterBuilder::new().flexible(true).terminator(Terminator::CRLF).from_writer(out);
         Self { csv, code, encoded: Vec::new(), replaced: 0 }
     }
 
-    fn put(&mut self, text: &str) -> Result<(), WriteError> {
+    pub(super) fn put(&mut self, text: &str) -> Result<(), WriteError> {
         if self.code == CharacterCode::Utf8 || text.is_ascii() {
             self.csv.write_field(text).map_err(io::Error::from)?;
         } else {
@@ -251,7 +251,7 @@ impl<W: Write> Cells<W> {
         self.put(text.map_or("", |text| text.expose()))
     }
 
-    fn day(&mut self, day: Option<Day>) -> Result<(), WriteError> {
+    pub(super) fn day(&mut self, day: Option<Day>) -> Result<(), WriteError> {
         match day {
             Some(day) => self.bytes(&day.to_digits()),
             None => self.bytes(b""),
@@ -337,12 +337,12 @@ impl<W: Write> Cells<W> {
         self.put(use_with_other.map_or("", |code| code.code()))
     }
 
-    fn end_line(&mut self) -> Result<(), WriteError> {
+    pub(super) fn end_line(&mut self) -> Result<(), WriteError> {
         self.csv.write_record(None::<&[u8]>).map_err(io::Error::from)?;
         Ok(())
     }
 
-    fn finish(self) -> Result<(W, usize), WriteError> {
+    pub(super) fn finish(self) -> Result<(W, usize), WriteError> {
         let out = self.csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
         Ok((out, self.replaced))
     }

@@ -144,7 +144,7 @@ fn authority_key_identifier(
     })
 }
 
-fn key_identifier(key: &CardKey) -> Result<SubjectKeyIdentifier, CardError> {
+pub(super) fn key_identifier(key: &CardKey) -> Result<SubjectKeyIdentifier, CardError> {
     Ok(SubjectKeyIdentifier::try_from(key.public().owned_to_ref())?)
 }
 

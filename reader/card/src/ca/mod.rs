@@ -199,6 +199,17 @@ impl Authority {
         &self.root(generation).der
     }
 
+    /// First four bytes of a root's key identifier, big endian: by it and the serial number the
+    /// centre knows a certificate.
+    ///
+    /// # Errors
+    /// [`CardError::Certificate`].
+    pub fn key_identifier(&self, generation: Generation) -> Result<u32, CardError> {
+        let identifier = extension::key_identifier(&self.root(generation).key)?;
+        let first = identifier.0.as_bytes().first_chunk();
+        Ok(first.map_or(0, |bytes| u32::from_be_bytes(*bytes)))
+    }
+
     /// The three roots' certificates in PEM, one after the other: the trust anchors' file.
     ///
     /// # Errors
