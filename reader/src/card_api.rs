@@ -317,24 +317,29 @@ fn add(body: &mut Value, key: &str, value: Option<impl Into<Value>>) {
 }
 
 fn attributes_json(attributes: &Attributes) -> Value {
-    let birthdate = attributes.birthdate.expose();
-    let birthdate = match (birthdate.get(..4), birthdate.get(4..6), birthdate.get(6..)) {
-        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
-        _ => birthdate.clone(),
-    };
     json!({
         "name": attributes.name.expose(),
-        "birthdate": birthdate,
+        "birthdate": day_json(&attributes.birthdate),
         "sex": attributes.sex.expose(),
         "address": attributes.address.expose(),
     })
+}
+
+/// A day as cards and staff write it, `yyyyMMdd`, as the engine reads it. Anything else is left to
+/// the engine to refuse.
+fn day_json(day: &Personal<String>) -> String {
+    let day = day.expose();
+    match (day.get(..4), day.get(4..6), day.get(6..)) {
+        (Some(year), Some(month), Some(day)) if day.len() == 2 => format!("{year}-{month}-{day}"),
+        _ => day.clone(),
+    }
 }
 
 fn insurance_card_json(card: &InsuranceCard) -> Value {
     let mut body = json!({
         "insurerNumber": card.insurer_number.expose(),
         "number": card.number.expose(),
-        "birthdate": card.birthdate.expose(),
+        "birthdate": day_json(&card.birthdate),
     });
     add(&mut body, "symbol", card.symbol.as_ref().map(|symbol| symbol.expose().as_str()));
     add(&mut body, "branch", card.branch.as_ref().map(|branch| branch.expose().as_str()));

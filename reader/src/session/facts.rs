@@ -306,7 +306,7 @@ pub struct InsuranceCard {
     pub number: Personal<String>,
     /// 枝番.
     pub branch: Option<Personal<String>>,
-    /// 生年月日, `YYYY-MM-DD`.
+    /// 生年月日, `yyyyMMdd`.
     pub birthdate: Personal<String>,
 }
 

@@ -1,0 +1,75 @@
+//! What fails, and what the patient then sees.
+
+use crate::place::{Place, is_valid};
+use serde_json::json;
+
+#[test]
+fn a_card_that_is_taken_away_ends_the_session_in_each_step() {
+    let mut place = Place::new(&["adult"]);
+    place.insert(0);
+    place.bridge.wait_for("chooseMethod");
+    place.remove();
+    place.bridge.wait_for("removedTooEarly");
+    place.bridge.wait_for("empty");
+    place.with_pin(0, "1234");
+    place.bridge.wait_for("registerOffer");
+    place.remove();
+    let shown = place.bridge.wait_for("removedTooEarly");
+    assert_eq!(shown["session"], json!(null));
+}
+
+#[test]
+fn a_card_that_does_not_answer_is_given_up_and_the_next_one_works() {
+    let mut place = Place::new(&["mute", "adult"]);
+    place.insert(0);
+    let shown = place.bridge.wait_for("cardTrouble");
+    assert_eq!(shown["code"], "SHK-RDR-108");
+    place.remove();
+    place.bridge.wait_for("empty");
+    place.with_pin(1, "1234");
+    place.bridge.wait_for("registerOffer");
+}
+
+#[test]
+fn an_engine_that_is_gone_costs_no_try_and_comes_back() {
+    let mut place = Place::new(&["adult"]);
+    place.engine.take().unwrap().kill();
+    place.with_pin(0, "1234");
+    let shown = place.bridge.wait_for("engineDown");
+    assert_eq!(shown["code"], "SHK-RDR-201");
+    let desk = place.bridge.counter(|state| state["engine"]["ok"] == false);
+    assert_eq!(desk["results"], json!([]));
+    place.remove();
+    place.bridge.wait_for("empty");
+    place.insert(0);
+    place.bridge.wait_for("chooseMethod");
+    place.bridge.does(json!({ "intent": "chooseMethod", "method": "pin" }));
+    let shown = place.bridge.wait_for("enterPin");
+    assert_eq!(shown["triesLeft"], 3);
+}
+
+#[test]
+fn a_restarted_pcscd_is_found_again() {
+    let mut place = Place::new(&["adult"]);
+    place.bridge.wait_for("empty");
+    drop(place.pcscd.take());
+    place.bridge.wait_for("noReader");
+    let folder = place.centre.path("pcscd");
+    place.pcscd = Some(shikaku_card::pcscd::Pcscd::start(&folder).unwrap());
+    place.bridge.wait_for("empty");
+}
+
+#[test]
+fn a_reload_in_the_middle_shows_the_same_screen_and_a_stale_page_does_nothing() {
+    let mut place = Place::new(&["adult"]);
+    place.with_pin(0, "1234");
+    let shown = place.bridge.wait_for("registerOffer");
+    let stale = json!({
+        "session": shown["session"], "seq": 1, "intent": "register", "yes": true
+    });
+    assert_eq!(place.bridge.post("/kiosk/intents", &stale), 409);
+    let other = json!({ "session": "0", "seq": shown["seq"], "intent": "cancel" });
+    assert_eq!(place.bridge.post("/kiosk/intents", &other), 409);
+    place.register(0);
+    assert!(is_valid(&place.consent()));
+}
