@@ -1,7 +1,7 @@
 //! `shikaku-loadgen`: makes a synthetic population and drives the engine with it.
 
 use clap::{Parser, Subcommand};
-use shikaku_loadgen::{population, report, run};
+use shikaku_loadgen::{cards, population, report, run};
 use std::process::ExitCode;
 
 /// Synthetic population and open-loop load for the Shikaku eligibility engine.
@@ -16,6 +16,8 @@ struct Cli {
 enum Command {
     /// Write a synthetic population as insurers' files. Same seed and date, same bytes.
     Population(population::Args),
+    /// Write My Number cards of some of a population's people, one of each kind.
+    Cards(cards::CardsArgs),
     /// Print one question whose answer is known, for `curl` or a request file.
     Example(run::ExampleArgs),
     /// Print what a run asks and which answers it takes for right.
@@ -37,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Population(args) => population::execute(&args).map(|()| ExitCode::SUCCESS),
+        Command::Cards(args) => cards::execute(&args).map(|()| ExitCode::SUCCESS),
         Command::Example(args) => run::print_example(&args).map(|()| ExitCode::SUCCESS),
         Command::Questions(args) => run::print_questions(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::execute(&args),

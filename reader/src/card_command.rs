@@ -30,6 +30,8 @@ pub enum CardCommand {
     List(FolderArgs),
     /// Holds a card on a virtual reader until it is stopped.
     Serve(ServeArgs),
+    /// Runs a pcscd of its own with empty virtual readers until it is stopped, without root.
+    Readers(ReadersArgs),
 }
 
 /// Where the cards are.
@@ -108,6 +110,14 @@ pub struct ServeArgs {
     speed: Speed,
 }
 
+/// Where a pcscd of one's own lives.
+#[derive(Args, Debug)]
+pub struct ReadersArgs {
+    /// Folder of its socket and log; made if it is missing.
+    #[arg(long, default_value = "pcscd")]
+    dir: PathBuf,
+}
+
 /// How long a card takes.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Speed {
@@ -135,6 +145,7 @@ pub fn run(
         CardCommand::Issue(arguments) => issue(arguments, now, say).map_err(ReaderError::Card),
         CardCommand::List(arguments) => list(arguments, say).map_err(ReaderError::Card),
         CardCommand::Serve(arguments) => serve(&arguments, say, wait),
+        CardCommand::Readers(arguments) => readers(&arguments, say, wait),
     }
 }
 
@@ -186,6 +197,21 @@ fn list(arguments: FolderArgs, say: &dyn Fn(&str)) -> Result<(), CardError> {
         let _ = writeln!(text, "{path} serial {serial} {profile}");
     }
     say(&text);
+    Ok(())
+}
+
+/// Says what a shell has to `eval` so that `shikaku-reader serve` finds the readers.
+fn readers(
+    arguments: &ReadersArgs,
+    say: &dyn Fn(&str),
+    wait: impl FnOnce() -> Result<(), ReaderError>,
+) -> Result<(), ReaderError> {
+    let dir = std::path::absolute(&arguments.dir).unwrap_or_else(|_| arguments.dir.clone());
+    let pcscd = Pcscd::start(&dir).map_err(ReaderError::Card)?;
+    let (socket, port) = (pcscd.socket().display(), pcscd.port());
+    say(&format!("export {SOCKET_VARIABLE}='{socket}' SHIKAKU_READER_DEMO_PORT={port}\n"));
+    wait()?;
+    drop(pcscd);
     Ok(())
 }
 
