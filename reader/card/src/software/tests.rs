@@ -427,8 +427,8 @@ fn a_terminal_that_the_card_trusts_replaces_the_pin_and_no_other_does() {
     card.all(&[SURFACE, JPKI]);
     card.check(signs, 0x6982);
 
-    // An ordinary card has the file and trusts nobody.
-    let mut card = Talk::adult();
+    // A telephone has the file and trusts nobody.
+    let mut card = Talk::with(&issued(Profile::Android));
     card.all(&[JPKI, "00A4020C020016"]);
     assert_eq!(card.send(&terminal.certificate_commands()[0]).1, 0x6700);
 }
