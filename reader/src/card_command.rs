@@ -323,7 +323,8 @@ mod tests {
         assert_eq!(listed, format!("{} serial 1048581 revoked\n", path.display()));
         said(&["ca", "--dir", dir]).unwrap();
         let lists = std::fs::read_to_string(folder.path().join("crl.pem")).unwrap();
-        assert_eq!(lists.matches("BEGIN X509 CRL").count(), 3);
+        // The first generation ended in 2025, and an engine takes no list from it any more.
+        assert_eq!(lists.matches("BEGIN X509 CRL").count(), 2);
         assert!(folder.path().join("trust.pem").exists());
     }
 }

@@ -117,6 +117,13 @@ impl Generation {
     /// All of them, oldest first.
     pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
 
+    /// Whether its certificate has ended at this time, in Unix seconds: from then on it signs no
+    /// revocation list either, and whoever checks one would refuse it.
+    #[must_use]
+    pub const fn has_ended(self, at: u64) -> bool {
+        self.validity().not_after < at
+    }
+
     /// When the root's certificate is valid: spans as in card §3, in Unix seconds.
     const fn validity(self) -> Validity {
         let (not_before, not_after) = match self {
