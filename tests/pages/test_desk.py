@@ -1,8 +1,13 @@
 """The pages for staff: counter, self-test, test cards."""
 
+import re
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from states import COUNTER, TEST_CARDS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def open_counter(page, bridge, name):
@@ -101,6 +106,12 @@ def test_the_self_test_says_what_to_do(page, bridge, screenshots):
     assert "残り 12 日" in page.inner_text("#checks")
     page.screenshot(path=screenshots / "self-test.png")
     is_clean(page)
+
+
+def test_every_kind_of_card_is_explained():
+    names = re.search(r"NAMES: .*?= \[(.*?)\];", (ROOT / "reader/card/src/profile.rs").read_text(), re.DOTALL)[1]
+    explained = re.findall(r'^  "([\w-]+)": \[', (ROOT / "reader/pages/assets/test-cards.js").read_text(), re.MULTILINE)
+    assert explained == re.findall(r'\("([\w-]+)",', names)
 
 
 def test_test_cards_are_placed_and_taken(page, bridge, screenshots):

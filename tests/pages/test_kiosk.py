@@ -95,6 +95,28 @@ def test_every_screen_is_accessible(page, bridge, contrast):
         assert results.violations_count == 0, results.generate_report()
 
 
+@pytest.mark.parametrize(("validity", "is_good"), [("1", True), ("2", False), ("3", False), ("5", False), ("6", True)])
+def test_only_a_covered_patient_sees_the_green_sign(page, bridge, validity, is_good):
+    open_kiosk(page, bridge, state("done", 6, validity=validity))
+    assert page.locator("main.done:not(.attention)").count() == is_good
+
+
+def test_a_chosen_language_keeps_the_keyboard(page, bridge):
+    open_kiosk(page, bridge, KIOSK["chooseMethod"])
+    choose(page, "vi")
+    assert page.evaluate("document.activeElement.textContent") == "Tiếng Việt"
+
+
+def test_nothing_is_urged_on_a_patient(page, bridge):
+    open_kiosk(page, bridge, KIOSK["consentMedical"])
+    assert page.locator("main .row .primary").count() == 0
+    page.get_by_role("button", name="健診の結果").click()
+    assert page.inner_text("main .row .primary") == "選んだものを提供する"
+    bridge.show("kiosk", KIOSK["lastTryConfirm"] | {"seq": 9})
+    await_screen(page, "lastTryConfirm")
+    assert page.inner_text("main .row .primary") == "入力しない"
+
+
 def test_large_type_and_high_contrast_are_for_this_patient_only(page, bridge, screenshots):
     open_kiosk(page, bridge, KIOSK["chooseMethod"])
     choose(page, "en")
@@ -130,6 +152,8 @@ def test_a_pin_is_sent_once_and_is_nowhere_in_the_page(page, bridge):
 def test_the_keyboard_is_enough(page, bridge):
     open_kiosk(page, bridge, KIOSK["chooseMethod"])
     assert page.evaluate("document.activeElement.tagName") == "H1"
+    described = page.evaluate("document.activeElement.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent)")
+    assert all(described), "the title is read with what to do, and with hints"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert bridge.await_sent()[1]["method"] == "pin"
@@ -220,6 +244,8 @@ def test_a_time_out_is_announced_can_be_put_off_and_wipes_the_screen(page, bridg
     open_kiosk(page, bridge, KIOSK["registerConfirm"] | {"secondsLeft": 16})
     assert page.locator("#warning").is_hidden()
     page.wait_for_selector("#warning:not([hidden])")
+    said = page.inner_text("#announced")
+    assert said, "a screen reader hears of it, once"
     page.screenshot(path=screenshots / "kiosk-warning.png")
     page.locator("#warning button").click()
     assert bridge.await_sent()[1]["intent"] == "more"

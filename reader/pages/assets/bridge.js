@@ -17,7 +17,7 @@ export function follow(address, show, lost) {
   });
 }
 
-/** Posts what somebody did. A stale one (409) is dropped: the newer state is already on its way. */
+/** Posts what somebody did. A stale one (409) gives `undefined`: the newer state is already on its way. */
 export async function post(address, body) {
   const answer = await fetch(address, {
     method: "POST",
@@ -25,7 +25,7 @@ export async function post(address, body) {
     body: JSON.stringify(body),
     cache: "no-store",
   });
-  if (answer.status === 409) return null;
+  if (answer.status === 409) return undefined;
   const type = answer.headers.get("content-type") ?? "";
   const said = type.includes("json") ? await answer.json() : null;
   if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status, said });

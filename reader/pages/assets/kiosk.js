@@ -15,6 +15,10 @@ const ICONS = {
   registerWaitingStaff: "visual", registered: "done", consentMedical: "heart", consentProvide: "share", done: "done", readerBusy: "wait",
   engineDown: "lost", timedOut: "wait", cancelled: "card", notFound: "person", offline: "lost",
 };
+/** A first registration belongs to the identification, whatever it needs in between. */
+const IDENTIFYING = new Set(["registerOffer", "registerConfirm", "registerWaitingStaff", "registered"]);
+/** 資格有効性 with which a patient can go on: valid, or valid with a ticket that the counter looks at. */
+const COVERED = new Set(["1", "6"]);
 const WORKING = new Set(["reading", "checking", "visualWaiting", "registerWaitingStaff", "readerBusy"]);
 
 let state = { seq: 0, screen: "reading", step: 1, session: null };
@@ -154,6 +158,7 @@ function methods() {
   return element("div", { class: "choices" }, ...drawn);
 }
 
+/** Consents one by one. Neither nothing nor everything is urged on anyone: they look the same. */
 function asked(intent) {
   const kinds = state.ask ?? [];
   const all = (is) => Object.fromEntries(kinds.map((kind) => [kind, is]));
@@ -163,14 +168,16 @@ function asked(intent) {
       () => {
         chosen[kind] = !chosen[kind];
         node.setAttribute("aria-pressed", chosen[kind]);
-        some.disabled = !kinds.some((one) => chosen[one]);
+        const isSome = kinds.some((one) => chosen[one]);
+        some.disabled = !isSome;
+        some.classList.toggle("primary", isSome);
       }, { class: "toggle", "aria-pressed": "false" });
     return node;
   });
   const some = button(text("give.chosen"), () => give({ ...all(false), ...chosen }), { disabled: true });
   const form = state.askPrescription ? prescriptionForm() : null;
   return element("div", { class: "asked" }, element("div", { class: "toggles" }, ...list), form,
-    element("div", { class: "row" }, button(text("give.none"), () => give(all(false))), some, button(text("give.all"), () => give(all(true)), { class: "primary" })));
+    element("div", { class: "row" }, button(text("give.none"), () => give(all(false))), some, button(text("give.all"), () => give(all(true)))));
 }
 
 function prescriptionForm() {
@@ -184,17 +191,20 @@ function prescriptionForm() {
   return element("div", { class: "prescription", role: "group", "aria-label": text("prescription") }, element("p", {}, text("prescription")), element("div", { class: "row" }, ...options));
 }
 
-const yesNo = (intent, yes, no) => element("div", { class: "row" }, button(text(no), () => intend(intent, { yes: false })), button(text(yes), () => intend(intent, { yes: true }), { class: "primary" }));
+/** A question; the answer that does no harm is the prominent one. */
+const yesNo = (intent, yes, no, { isSafe }) => element("div", { class: "row" },
+  button(text(no), () => intend(intent, { yes: false }), { class: isSafe ? null : "primary" }),
+  button(text(yes), () => intend(intent, { yes: true }), { class: isSafe ? "primary" : null }));
 
 const PARTS = {
   chooseMethod: methods,
   pinBlocked: methods,
   enterPin: pinPad,
   wrongPin: pinPad,
-  lastTryConfirm: () => yesNo("useLastTry", "lastTry.yes", "lastTry.no"),
+  lastTryConfirm: () => yesNo("useLastTry", "lastTry.yes", "lastTry.no", { isSafe: false }),
   registerOffer: registration,
   registerConfirm: () => element("div", {}, element("dl", { class: "person" }, element("dt", {}, text("name")), element("dd", { lang: "ja" }, state.candidate?.name ?? ""),
-    element("dt", {}, text("insurer")), element("dd", { lang: "ja" }, state.candidate?.insurerName ?? "–")), yesNo("confirmPerson", "person.yes", "person.no")),
+    element("dt", {}, text("insurer")), element("dd", { lang: "ja" }, state.candidate?.insurerName ?? "–")), yesNo("confirmPerson", "person.yes", "person.no", { isSafe: true })),
   consentMedical: () => asked("consent"),
   consentProvide: () => asked("provide"),
 };
@@ -214,15 +224,18 @@ function draw() {
   const { name, lang } = LANGUAGES[language];
   document.documentElement.lang = lang;
   document.title = `${text(`screen.${screen}`)} – ${name}`;
-  at("steps").replaceChildren(...[1, 2, 3, 4, 5, 6].map((step) => element("li", { class: !isLost && step < state.step ? "past" : null, "aria-current": !isLost && step === state.step ? "step" : null },
+  const now = isLost ? null : IDENTIFYING.has(screen) ? 3 : state.step;
+  at("steps").replaceChildren(...[1, 2, 3, 4, 5, 6].map((step) => element("li", { class: step < now ? "past" : null, "aria-current": step === now ? "step" : null },
     element("span", {}, text(`step.${step}`)))));
-  const title = element("h1", { tabindex: "-1" }, text(`screen.${screen}`));
-  const kind = ICONS[screen] ?? "stop";
+  const title = element("h1", { tabindex: "-1", "aria-describedby": "lead hints" }, text(`screen.${screen}`));
+  const needsStaff = screen === "done" && !COVERED.has(state.validity);
+  const kind = needsStaff ? "person" : ICONS[screen] ?? "stop";
   const part = isLost ? null : PARTS[screen]?.();
   const code = !isLost && state.code ? element("p", { class: "code" }, text("code", { code: state.code })) : null;
-  at("screen").className = [screen, WORKING.has(screen) ? "working" : "", kind === "stop" ? "trouble" : "", part ? "asking" : ""].join(" ");
+  at("screen").className = [screen, WORKING.has(screen) ? "working" : "", kind === "stop" ? "trouble" : "", needsStaff ? "attention" : "", part ? "asking" : ""].join(" ");
   at("screen").replaceChildren(element("div", { class: "picture" }, icon(kind)),
-    element("div", { class: "words" }, title, element("p", { class: "lead" }, text(`screen.${screen}.do`)), ...(isLost ? [] : hints()), part, code));
+    element("div", { class: "words" }, title, element("p", { class: "lead", id: "lead" }, text(`screen.${screen}.do`)),
+      element("div", { id: "hints" }, ...(isLost ? [] : hints())), part, code));
   tools();
   title.focus({ preventScroll: true });
   speak(screen);
@@ -243,6 +256,7 @@ function choose(code) {
   language = code;
   draw();
   warn();
+  at("languages").querySelector("[aria-pressed=true]").focus();
 }
 
 function speak(screen) {
@@ -261,7 +275,9 @@ function warn() {
   const bar = at("warning");
   if (bar.hidden === isShown) {
     bar.hidden = !isShown;
-    bar.replaceChildren(...(isShown ? [element("p", {}), button("", () => intend("more"), { class: "primary" })] : []));
+    bar.replaceChildren(...(isShown ? [element("p", { role: "timer" }), button("", () => intend("more"), { class: "primary" })] : []));
+    // Said once; a countdown that is read aloud every second would drown everything else.
+    at("announced").textContent = isShown ? text("secondsLeft", { n: left }) : "";
   }
   if (!isShown) return;
   bar.firstChild.textContent = text("secondsLeft", { n: left });
