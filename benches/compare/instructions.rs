@@ -114,7 +114,7 @@ fn is_much_less(count: u64, recorded: Option<&u64>) -> bool {
 fn grown(name: &str, count: u64, baseline: &BTreeMap<String, u64>) -> Option<String> {
     match baseline.get(name) {
         None => Some(format!("{name}: {count}, and nothing is recorded")),
-        Some(recorded) if change(count, *recorded) > GROWTH_MAX => {
+        Some(recorded) if change(count, *recorded) > GROWTH_MAX + f64::EPSILON => {
             let percent = 100.0 * change(count, *recorded);
             Some(format!("{name}: {count} instead of {recorded}, {percent:+.1} %"))
         }

@@ -41,5 +41,5 @@ fn a_self_test_says_what_is_there() {
         assert_eq!(check["ok"], true, "{check}");
     }
     let lookup = json!({ "insurerNumber": "01040013" });
-    assert_eq!(place.bridge.post("/counter/lookups", &lookup), 400);
+    assert_eq!(place.bridge.post("/counter/lookups", &lookup), 422);
 }

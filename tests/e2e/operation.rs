@@ -34,7 +34,8 @@ fn a_serving_engine_says_that_it_lives_has_started_and_is_ready() {
     assert_eq!((status, &live["alive"]), (200, &true.into()));
     assert_eq!(json(engine, "/startupz"), (200, serde_json::json!({ "started": true })));
     let (status, ready) = json(engine, "/readyz");
-    let parts = serde_json::json!({ "store": true, "shards": true, "intake": true });
+    let parts =
+        serde_json::json!({ "store": true, "shards": true, "intake": true, "recorder": true });
     let expected = serde_json::json!({ "ready": true, "phase": "serving", "parts": parts });
     assert_eq!((status, ready), (200, expected));
     assert_eq!(engine.admin("/v1/eligibility").0, 404, "the admin listener answers no questions");

