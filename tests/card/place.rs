@@ -20,24 +20,24 @@ const SEED: u64 = 1;
 const PERSONS: u64 = 60;
 
 /// People of the population who are insured today.
-pub struct Person {
-    pub index: u64,
-    pub registration: Registration<'static>,
+pub(crate) struct Person {
+    pub(crate) index: u64,
+    pub(crate) registration: Registration<'static>,
 }
 
-pub struct Place {
-    pub centre: Centre,
-    pub engine: Option<Engine>,
-    pub pcscd: Option<Pcscd>,
-    pub bridge: Bridge,
-    pub people: Vec<Person>,
+pub(crate) struct Place {
+    pub(crate) centre: Centre,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) pcscd: Option<Pcscd>,
+    pub(crate) bridge: Bridge,
+    pub(crate) people: Vec<Person>,
 }
 
 /// The running `shikaku-reader serve`, and a browser's part.
-pub struct Bridge {
+pub(crate) struct Bridge {
     child: Child,
-    pub base: String,
-    pub cookie: String,
+    pub(crate) base: String,
+    pub(crate) cookie: String,
     agent: ureq::Agent,
     kiosk: Receiver<Value>,
     counter: Receiver<Value>,
@@ -61,7 +61,7 @@ fn insured(centre: &Centre) -> Vec<Person> {
 }
 
 impl Person {
-    pub fn holder(&self) -> Holder {
+    pub(crate) fn holder(&self) -> Holder {
         let r = &self.registration;
         Holder {
             index: self.index,
@@ -76,7 +76,7 @@ impl Person {
 
 impl Place {
     /// A place whose first people hold cards of these kinds, named `0-adult`, `1-face-only`, …
-    pub fn new(profiles: &[&str]) -> Self {
+    pub(crate) fn new(profiles: &[&str]) -> Self {
         let centre = Centre::new(PERSONS);
         let people = insured(&centre);
         let cards = CardFolder::new(centre.path("cards"));
@@ -100,24 +100,24 @@ impl Place {
     }
 
     /// Name of the n-th person's card.
-    pub fn card(&self, number: usize) -> String {
+    pub(crate) fn card(&self, number: usize) -> String {
         let start = format!("{}-", self.people[number].index);
         let cards = CardFolder::new(self.centre.path("cards")).list().unwrap();
         let stem = |card: &FiledCard| card.path.file_stem().unwrap().to_str().unwrap().to_owned();
         cards.iter().map(stem).find(|stem| stem.starts_with(&start)).unwrap()
     }
 
-    pub fn insert(&mut self, number: usize) {
+    pub(crate) fn insert(&mut self, number: usize) {
         let id = self.card(number);
         assert_eq!(self.bridge.post("/test-cards/insert", &json!({ "id": id })), 204);
     }
 
-    pub fn remove(&self) {
+    pub(crate) fn remove(&self) {
         assert_eq!(self.bridge.post("/test-cards/remove", &json!({})), 204);
     }
 
     /// From the empty reader to the first question of consent, or whatever comes instead.
-    pub fn with_pin(&mut self, number: usize, pin: &str) {
+    pub(crate) fn with_pin(&mut self, number: usize, pin: &str) {
         self.insert(number);
         self.bridge.wait_for("chooseMethod");
         self.bridge.does(json!({ "intent": "chooseMethod", "method": "pin" }));
@@ -126,7 +126,7 @@ impl Place {
     }
 
     /// 初回登録 by what stands on the card, confirmed by both sides.
-    pub fn register(&mut self, number: usize) {
+    pub(crate) fn register(&mut self, number: usize) {
         self.bridge.wait_for("registerOffer");
         let listed = self.bridge.get("/test-cards/list");
         let id = self.card(number);
@@ -146,7 +146,7 @@ impl Place {
     }
 
     /// The last two steps; the answer's validity.
-    pub fn consent(&mut self) -> String {
+    pub(crate) fn consent(&mut self) -> String {
         let shown = self.bridge.wait_for("consentMedical");
         assert_eq!(shown["ask"], json!(["medication", "checkup", "diagnosis", "operation"]));
         self.bridge.does(json!({ "intent": "consent", "consents": { "medication": true } }));
@@ -161,7 +161,7 @@ impl Place {
     }
 
     /// The receipt computer's files, oldest name first.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let folder = self.centre.path("OQS/face");
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let mut files: Vec<_> =
@@ -170,13 +170,13 @@ impl Place {
         files
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.centre.path("reader.log")).unwrap()
     }
 }
 
 impl Bridge {
-    pub fn start(centre: &Centre, engine: &Engine, pcscd: &Pcscd) -> Self {
+    pub(crate) fn start(centre: &Centre, engine: &Engine, pcscd: &Pcscd) -> Self {
         let (port, root) = (pcscd.port(), centre.path("OQS"));
         let config = format!(
             "[engine]\nurl = \"{}\"\nca = \"ca/ca.pem\"\n\
@@ -218,11 +218,11 @@ impl Bridge {
     }
 
     /// Waits until the kiosk shows a screen.
-    pub fn wait_for(&mut self, screen: &str) -> Value {
+    pub(crate) fn wait_for(&mut self, screen: &str) -> Value {
         self.wait_until(screen, |state| state["screen"] == screen)
     }
 
-    pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         while !is_so(&self.seen) {
             let next = self.kiosk.recv_timeout(PATIENCE);
             self.seen = next.unwrap_or_else(|_| panic!("waited for {what}, saw {}", self.seen));
@@ -231,7 +231,7 @@ impl Bridge {
     }
 
     /// Waits until the counter shows something.
-    pub fn counter(&self, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn counter(&self, is_so: impl Fn(&Value) -> bool) -> Value {
         loop {
             let state = self.counter.recv_timeout(PATIENCE).expect("the counter shows it");
             if is_so(&state) {
@@ -241,17 +241,17 @@ impl Bridge {
     }
 
     /// The patient does something on the screen that is shown.
-    pub fn does(&mut self, mut intent: Value) {
+    pub(crate) fn does(&mut self, mut intent: Value) {
         intent["session"] = self.seen["session"].clone();
         intent["seq"] = self.seen["seq"].clone();
         assert_eq!(self.post("/kiosk/intents", &intent), 202, "{intent} on {}", self.seen);
     }
 
-    pub fn decides(&self, intent: &Value) {
+    pub(crate) fn decides(&self, intent: &Value) {
         assert_eq!(self.post("/counter/intents", intent), 202, "{intent}");
     }
 
-    pub fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let request = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
         let (status, body) = shikaku_tests::reply(request.call().unwrap());
         assert_eq!(status, 200, "{path}: {body}");
@@ -259,25 +259,25 @@ impl Bridge {
     }
 
     /// Posts as a page of this origin does; the status.
-    pub fn post(&self, path: &str, body: &Value) -> u16 {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> u16 {
         self.post_as(path, body, &[("cookie", &self.cookie), ("origin", &self.base)])
     }
 
-    pub fn post_as(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> u16 {
+    pub(crate) fn post_as(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> u16 {
         let url = format!("{}{path}", self.base);
         let headers = [&[("content-type", "application/json")], headers].concat();
         shikaku_tests::post(&self.agent, &url, &headers, body.to_string().as_bytes()).unwrap().0
     }
 
     /// Gets with these headers; the status.
-    pub fn get_as(&self, path: &str, headers: &[(&str, &str)]) -> u16 {
+    pub(crate) fn get_as(&self, path: &str, headers: &[(&str, &str)]) -> u16 {
         let request = self.agent.get(format!("{}{path}", self.base));
         let request = headers.iter().fold(request, |r, (name, value)| r.header(*name, *value));
         request.call().unwrap().status().as_u16()
     }
 
     /// Stops it as an operator would, and returns whether it ended well.
-    pub fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap().success()
@@ -309,12 +309,12 @@ fn follow(agent: &ureq::Agent, url: String, cookie: String) -> Receiver<Value> {
 }
 
 /// Whether a file's message has a value for an element.
-pub fn element(path: &Path, name: &str) -> Option<String> {
+pub(crate) fn element(path: &Path, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).unwrap();
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     Some(rest.split_once('<')?.0.to_owned())
 }
 
-pub fn is_valid(code: &str) -> bool {
+pub(crate) fn is_valid(code: &str) -> bool {
     QualificationValidity::from_code(code) == Ok(QualificationValidity::Valid)
 }

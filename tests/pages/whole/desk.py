@@ -68,6 +68,7 @@ class Desk:
         page = page or self.kiosk
         page.bring_to_front()
         page.screenshot(path=self.screenshots / f"whole-{name}.png")
+        self.kiosk.bring_to_front()
 
     def presses(self, selector):
         self.kiosk.locator(f"main {selector}").click()

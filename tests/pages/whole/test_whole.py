@@ -76,7 +76,7 @@ def test_wrong_pins_lead_to_the_last_try_and_to_a_block_that_says_where_to_go(de
     ("name", "screen"),
     [
         ("not-a-card", "notMyNumberCard"), ("mute", "cardTrouble"), ("expired", "certificateExpired"), ("not-yet", "certificateNotYetValid"),
-        ("revoked", "certificateRevoked"), ("untrusted", "certificateUntrusted"), ("gone", "removedTooEarly"),
+        ("revoked", "certificateRevoked"), ("untrusted", "certificateUntrusted"), ("gone", "cardTrouble"),
     ],
 )
 def test_each_kind_of_card_that_cannot_be_used_says_so(desk, place, name, screen):
