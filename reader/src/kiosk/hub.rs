@@ -113,7 +113,7 @@ impl HubHandle {
     /// Tells what somebody did; `false` when the page was behind and nothing was done.
     ///
     /// # Errors
-    /// [`Busy`].
+    /// `Busy`.
     pub async fn tell(&self, event: Event) -> Result<bool, Busy> {
         let (reply, end) = oneshot::channel();
         let is_taken = self.inputs.put(Input::Asked { event: Box::new(event), reply });
@@ -123,7 +123,7 @@ impl HubHandle {
     /// Forgets a result.
     ///
     /// # Errors
-    /// [`Busy`].
+    /// `Busy`.
     pub fn dismiss(&self, row: u64) -> Result<(), Busy> {
         if self.inputs.put(Input::Dismissed(row)) { Ok(()) } else { Err(Busy) }
     }
