@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-store", &["shikaku-domain"]),
     ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store"]),
     ("shikaku-card", &["shikaku-domain"]),
+    ("shikaku-render", &[]),
     ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
     ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
     (

@@ -1,0 +1,85 @@
+//! Aligned faces for the embedding network: a grey card photograph or a live view.
+
+use crate::background;
+use crate::camera;
+use crate::image::Image;
+use crate::light::Lighting;
+use crate::math::Dice;
+use crate::person::Person;
+use crate::piece::Similarity;
+use crate::raster::Canvas;
+use crate::scene::{Aim, Body, Dress, Expression, Pose, Studio};
+
+/// Side of a crop in pixels, and where the five points of a face come to lie in it (the ArcFace template).
+pub(crate) const SIDE: usize = 112;
+const TEMPLATE: [(f32, f32); 5] = [
+    (38.2946, 51.6963),
+    (73.5318, 51.5014),
+    (56.0252, 71.7366),
+    (41.5493, 92.3655),
+    (70.7299, 92.2041),
+];
+
+/// How far a detector's landmarks are off, in pixels of the crop.
+const LANDMARK_ERROR: f32 = 1.1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Card,
+    Live,
+}
+
+/// A face before the camera of its kind, aligned as a detector would.
+pub(crate) fn crop(studio: &Studio, body: &Body, kind: Kind, dice: &mut Dice) -> Image {
+    let (aim, lighting, expression) = match kind {
+        Kind::Card => (Aim::formal(dice), Lighting::studio(dice), Expression::calm(dice)),
+        Kind::Live => {
+            let strength = dice.unit();
+            (Aim::kiosk(dice), Lighting::room(dice), Expression::lively(dice, strength))
+        }
+    };
+    let glare = if kind == Kind::Live && dice.chance(0.3) { dice.range(0.1, 0.7) } else { 0.0 };
+    let pose = Pose::new(studio, body, &expression, glare);
+    // Faces come in many sizes; the template's is reached by resampling.
+    let side = match kind {
+        Kind::Card => 144,
+        Kind::Live => [72, 96, 112, 128][dice.below(4)],
+    };
+    let scale = side as f32 / SIDE as f32;
+    let error = LANDMARK_ERROR * if dice.chance(0.2) { 2.0 } else { 1.0 };
+    let to = TEMPLATE
+        .map(|(x, y)| (scale * (x + error * dice.normal()), scale * (y + error * dice.normal())));
+    let flat = aim.stance(Similarity { a: 1.0, b: 0.0, x: 0.0, y: 0.0 });
+    let onto = Similarity::between(&pose.five().map(|p| flat.plane(p)), &to);
+    let background = match kind {
+        Kind::Card => background::wall(side, side, dice),
+        Kind::Live => background::room(side, side, dice),
+    };
+    let mut canvas = Canvas::new(&background, &studio.grain);
+    pose.draw(&mut canvas, &aim.stance(onto), &lighting);
+    let image = canvas.into_image();
+    let image = match kind {
+        Kind::Card => camera::card(image, scale, dice),
+        Kind::Live => camera::kiosk(image, scale, dice),
+    };
+    image.resized(SIDE, SIDE)
+}
+
+/// Views of one person: the card's first, then live ones, of two days.
+pub(crate) fn views(
+    studio: &Studio,
+    person: u64,
+    count: usize,
+    dice: &mut Dice,
+) -> Vec<(Kind, Image)> {
+    let person = Person::new(person, studio.head.identity_modes);
+    let formal = Body::new(studio, &person, Dress::Formal, dice);
+    let everyday = Body::new(studio, &person, Dress::Everyday, dice);
+    (0..count)
+        .map(|number| match number {
+            0 => (Kind::Card, crop(studio, &formal, Kind::Card, dice)),
+            n if n % 3 == 1 => (Kind::Live, crop(studio, &formal, Kind::Live, dice)),
+            _ => (Kind::Live, crop(studio, &everyday, Kind::Live, dice)),
+        })
+        .collect()
+}
