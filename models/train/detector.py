@@ -13,26 +13,61 @@ LAYOUT = np.dtype([("count", "<u4"), ("faces", "<f4", (FACES, 14)), ("pixels", "
 IMAGES = 60_000
 
 
-def cells(batch: np.ndarray, mirrored: np.ndarray):
+class Change:
+    """How the pictures of a batch are zoomed, moved, mirrored and coloured, and their faces with them."""
+
+    def __init__(self, random: np.random.Generator, number: int):
+        uniform = lambda low, high: random.uniform(low, high, number).astype("f4")
+        self.zoom = uniform(0.75, 1.35)
+        self.x = (1 - self.zoom) * WIDTH * uniform(0.2, 0.8)
+        self.y = (1 - self.zoom) * HEIGHT * uniform(0.2, 0.8)
+        self.mirrored = random.random(number) < 0.5
+        self.colours = random.uniform(0.75, 1.25, (number, 3, 1, 1)).astype("f4")
+
+    def faces(self, number: int, faces: np.ndarray) -> np.ndarray:
+        """The faces of one picture afterwards."""
+        faces = faces * self.zoom[number]
+        faces[:, 0::2] += self.x[number]
+        faces[:, 1::2] += self.y[number]
+        if self.mirrored[number]:
+            faces[:, 0::2] = WIDTH - faces[:, 0::2]
+            # Left and right change places: the box's sides, the eyes, the corners of the mouth.
+            faces = faces[:, [2, 1, 0, 3, 6, 7, 4, 5, 8, 9, 12, 13, 10, 11]]
+        return faces
+
+    def pictures(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The pictures afterwards; beyond the edge its pixels go on."""
+        sign = np.where(self.mirrored, -1, 1)
+        # From places after to places before, both -1..1 over the picture.
+        maps = np.zeros((len(pictures), 2, 3), "f4")
+        maps[:, 0, 0] = sign / self.zoom
+        maps[:, 1, 1] = 1 / self.zoom
+        maps[:, 0, 2] = ((WIDTH / 2 - self.x) / self.zoom - WIDTH / 2) / (WIDTH / 2)
+        maps[:, 1, 2] = ((HEIGHT / 2 - self.y) / self.zoom - HEIGHT / 2) / (HEIGHT / 2)
+        places = F.affine_grid(torch.from_numpy(maps), pictures.shape, align_corners=False).to(pictures.device)
+        moved = F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+        return (moved * torch.from_numpy(self.colours).to(pictures.device)).contiguous(
+            memory_format=torch.channels_last
+        )
+
+
+def cells(batch: np.ndarray, change: Change):
     """What each cell should say: face or not, whether to ask it for places, and the places."""
     rows, columns = HEIGHT // CELL, WIDTH // CELL
     wanted = np.zeros((len(batch), 15, rows, columns), "f4")
     silent = np.zeros((len(batch), rows, columns), bool)
     y, x = np.mgrid[0:rows, 0:columns] * CELL + CELL / 2
     for i, (count, faces) in enumerate(zip(batch["count"], batch["faces"])):
-        for face in faces[: int(count)].copy():
-            if mirrored[i]:
-                face[0::2] = WIDTH - face[0::2]
-                face[[0, 2]] = face[[2, 0]]
-                points = face[4:].reshape(5, 2)[[1, 0, 2, 4, 3]]
-                face[4:] = points.reshape(-1)
+        for face in change.faces(i, faces[: int(count)]):
             middle = (face[:2] + face[2:4]) / 2
-            column, row = (int(np.clip(middle[a] // CELL, 0, n - 1)) for a, n in ((0, columns), (1, rows)))
             size = max(face[2] - face[0], face[3] - face[1])
             near = np.hypot(x - middle[0], y - middle[1])
             # Neighbours of the middle may say what they like about it, but should know the places.
             close = near < max(0.2 * size, CELL * 0.8)
             silent[i] |= close
+            if not (0 <= middle[0] < WIDTH and 0 <= middle[1] < HEIGHT):
+                continue
+            column, row = int(middle[0] // CELL), int(middle[1] // CELL)
             close[row, column] = True
             sides = [x - face[0], y - face[1], face[2] - x, face[3] - y]
             points = [face[4 + k] - (x, y)[k % 2] for k in range(10)]
@@ -41,11 +76,10 @@ def cells(batch: np.ndarray, mirrored: np.ndarray):
     return wanted, silent
 
 
-def loss_of(net, device: Device, batch: np.ndarray, mirrored: np.ndarray):
-    wanted, silent = (torch.from_numpy(a).to(device.name) for a in cells(batch, mirrored))
-    pictures = device.pictures(batch["pixels"])
-    flips = torch.from_numpy(mirrored).to(device.name)[:, None, None, None]
-    pictures = torch.where(flips, pictures.flip(3), pictures)
+def loss_of(net, device: Device, batch: np.ndarray, random: np.random.Generator):
+    change = Change(random, len(batch))
+    wanted, silent = (torch.from_numpy(a).to(device.name) for a in cells(batch, change))
+    pictures = change.pictures(device.pictures(batch["pixels"]))
     with device.auto():
         found = net(pictures)
     found = found.float()
@@ -56,9 +90,9 @@ def loss_of(net, device: Device, batch: np.ndarray, mirrored: np.ndarray):
     sure = torch.exp(-entropy)
     number = is_face.sum().clamp(min=1)
     presence = (weights * (1 - sure) ** 2 * entropy).sum() / number
-    asked = (is_face | silent)[:, None].expand(-1, 14, -1, -1)
-    places = F.smooth_l1_loss(found[:, 1:][asked], wanted[:, 1:][asked], beta=0.1, reduction="sum")
-    return presence + 4.0 * places / asked.sum().clamp(min=1) * 14
+    asked = (wanted[:, 1:] != 0).any(1, keepdim=True).expand(-1, 14, -1, -1)
+    places = F.smooth_l1_loss(found[:, 1:][asked], wanted[:, 1:][asked], beta=0.1)
+    return presence + 20.0 * places
 
 
 def decode(cells: np.ndarray, least: float) -> list[tuple[float, np.ndarray]]:
@@ -128,7 +162,7 @@ def train(options):
 
     def one_batch(run, budget):
         run.net.train()
-        loss = loss_of(run.net, device, ring.draw(random, number), random.random(number) < 0.5)
+        loss = loss_of(run.net, device, ring.draw(random, number), random)
         run.step(loss, number, budget)
         return float(loss.detach())
 
