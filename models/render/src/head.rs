@@ -55,6 +55,8 @@ pub(crate) struct Head {
     pub(crate) identity_modes: usize,
     scales: Vec<f32>,
     offsets: Vec<i8>,
+    /// For each number of a shape how far it is on the person's left, 0..1.
+    sides: Vec<f32>,
 }
 
 /// Takes `n` items of `size` bytes from the front of `bytes`.
@@ -95,27 +97,46 @@ impl Head {
         let scales = take(&mut bytes, modes, 4).map(float).collect();
         let offsets = bytes.iter().map(|&b| b as i8).collect();
         let landmarks: Vec<V3> = LANDMARKS.iter().map(|&v| rest[v]).collect();
+        let sides = rest.iter().flat_map(|p| [step(-0.8, 0.8, p.0); 3]).collect();
         let places = rest.iter().map(|&p| place(p, &landmarks)).collect();
         let skies = visibility(&rest, &normals(&rest, &triangles), &triangles);
-        Self { rest, triangles, parts, places, skies, identity_modes: counts[2], scales, offsets }
+        Self {
+            rest,
+            triangles,
+            parts,
+            places,
+            skies,
+            sides,
+            identity_modes: counts[2],
+            scales,
+            offsets,
+        }
     }
 
-    /// Adds a mode: all of it on the person's left (+x) with `left`, on the right with `right`.
-    pub(crate) fn add_mode(&self, shape: &mut [V3], mode: usize, left: f32, right: f32) {
-        let scale = self.scales[mode];
-        let size = 3 * self.rest.len();
-        let offsets = self.offsets[mode * size..][..size].chunks_exact(3);
-        if left == right {
-            let weight = scale * left;
-            for (p, o) in shape.iter_mut().zip(offsets) {
-                *p = *p + V3(f32::from(o[0]), f32::from(o[1]), f32::from(o[2])) * weight;
+    /// A shape with modes added: each by its weight on the person's left (+x) and on the right.
+    /// HOT PATH: plain loops over numbers, which the compiler turns into vector instructions.
+    pub(crate) fn bent(
+        &self,
+        shape: &[V3],
+        modes: impl Iterator<Item = (usize, f32, f32)>,
+    ) -> Vec<V3> {
+        let mut numbers: Vec<f32> = shape.iter().flat_map(|p| [p.0, p.1, p.2]).collect();
+        let size = numbers.len();
+        for (mode, left, right) in modes {
+            let scale = self.scales[mode];
+            let offsets = &self.offsets[mode * size..][..size];
+            let (right, more) = (scale * right, scale * (left - right));
+            if more == 0.0 {
+                for (number, &offset) in numbers.iter_mut().zip(offsets) {
+                    *number += right * f32::from(offset);
+                }
+            } else {
+                for ((number, &offset), side) in numbers.iter_mut().zip(offsets).zip(&self.sides) {
+                    *number += (right + more * side) * f32::from(offset);
+                }
             }
-            return;
         }
-        for ((p, o), rest) in shape.iter_mut().zip(offsets).zip(&self.rest) {
-            let weight = scale * (right + (left - right) * step(-0.8, 0.8, rest.0));
-            *p = *p + V3(f32::from(o[0]), f32::from(o[1]), f32::from(o[2])) * weight;
-        }
+        numbers.chunks_exact(3).map(|c| V3(c[0], c[1], c[2])).collect()
     }
 
     /// A landmark of the 68, of a shape with this head's vertices.

@@ -154,8 +154,10 @@ fn lattice(x: i32, y: i32, z: i32, seed: u32) -> f32 {
 
 /// Smooth noise of -1 to 1 with features of one unit.
 pub(crate) fn noise(p: V3, seed: u32) -> f32 {
-    let (fx, fy, fz) = (p.0.floor(), p.1.floor(), p.2.floor());
-    let (x, y, z) = (fx as i32, fy as i32, fz as i32);
+    // `floor` calls a library where the processor's own is not assumed.
+    let floor = |v: f32| v as i32 - i32::from(v < 0.0);
+    let (x, y, z) = (floor(p.0), floor(p.1), floor(p.2));
+    let (fx, fy, fz) = (x as f32, y as f32, z as f32);
     let ease = |t: f32| t * t * (3.0 - 2.0 * t);
     let (tx, ty, tz) = (ease(p.0 - fx), ease(p.1 - fy), ease(p.2 - fz));
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;

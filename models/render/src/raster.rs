@@ -3,9 +3,12 @@
 
 use crate::image::Image;
 use crate::math::{Dice, V3};
+use std::ops::Range;
 
 /// Samples a pixel, in each direction.
 const SAMPLES: usize = 2;
+/// Rows of so many samples are gone through rather than cut to size.
+const SHORT: usize = 8;
 /// Side of the tile of grain in cells; a power of two.
 const GRAIN: usize = 256;
 
@@ -49,6 +52,29 @@ impl Grain {
         let wrap = |x: f32| (x as i32 as usize) & (GRAIN - 1);
         self.0[wrap(v) * GRAIN + wrap(u)]
     }
+}
+
+/// The part of a row's columns in which no corner's weight is negative, and perhaps a column more at
+/// each end: long triangles would else be sought in many empty columns. `slopes` are those of the first
+/// two weights in x and y, `from` the place of column 0 from the third corner.
+fn span(
+    columns: &Range<usize>,
+    scale: f32,
+    from: (f32, f32),
+    slopes: [(f32, f32); 2],
+) -> Range<usize> {
+    let [(ax, ay), (bx, by)] = slopes;
+    let (mut low, mut high) = (columns.start as f32, columns.end as f32);
+    let sums = [(ax, ay * from.1), (bx, by * from.1), (-ax - bx, 1.0 - (ay + by) * from.1)];
+    for (slope, rest) in sums {
+        let zero = (-rest / slope - from.0) * scale;
+        if slope > 0.0 {
+            low = low.max(zero - 1.0);
+        } else if slope < 0.0 {
+            high = high.min(zero + 2.0);
+        }
+    }
+    (low as usize)..(high.max(0.0) as usize)
 }
 
 pub(crate) struct Canvas<'a> {
@@ -102,6 +128,10 @@ impl<'a> Canvas<'a> {
         };
         let columns = bounds(a.x, b.x, c.x, self.width);
         let rows = bounds(a.y, b.y, c.y, self.height);
+        if columns.is_empty() || rows.is_empty() {
+            return;
+        }
+        let is_long = columns.len() > SHORT;
         let (inverse, half) = (1.0 / area, 0.5 / scale);
         // Each corner's weight is linear in x and y.
         let (ax, ay) = ((b.y - c.y) * inverse, (c.x - b.x) * inverse);
@@ -109,7 +139,12 @@ impl<'a> Canvas<'a> {
         for row in rows {
             let y = row as f32 / scale + half;
             let from_c = (half - c.x, y - c.y);
-            for column in columns.clone() {
+            let columns = if is_long {
+                span(&columns, scale, from_c, [(ax, ay), (bx, by)])
+            } else {
+                columns.clone()
+            };
+            for column in columns {
                 let x = column as f32 / scale + from_c.0;
                 let wa = ax * x + ay * from_c.1;
                 let wb = bx * x + by * from_c.1;

@@ -53,10 +53,8 @@ impl Body {
     pub(crate) fn new(studio: &Studio, person: &Person, dress: Dress, dice: &mut Dice) -> Self {
         let mut person = person.on_a_day(dice);
         let head = &studio.head;
-        let mut shape = head.rest.clone();
-        for (mode, &weight) in person.shape.iter().enumerate() {
-            head.add_mode(&mut shape, mode, weight, weight);
-        }
+        let modes = person.shape.iter().enumerate();
+        let mut shape = head.bent(&head.rest, modes.map(|(mode, &weight)| (mode, weight, weight)));
         for p in &mut shape {
             *p = *p * person.stretch;
         }
@@ -99,9 +97,9 @@ pub(crate) struct Expression {
 impl Expression {
     /// As on a card: nearly nothing.
     pub(crate) fn calm(dice: &mut Dice) -> Self {
-        let weights = (0..mode::COUNT)
-            .filter(|&m| m != mode::BLINK && m != mode::JAW_OPEN)
-            .map(|m| (m, dice.range(0.0, 0.08), dice.range(0.0, 0.08)))
+        let weights = (0..6)
+            .map(|_| (dice.below(mode::COUNT), dice.range(0.0, 0.12), dice.range(0.0, 0.12)))
+            .filter(|&(m, _, _)| m != mode::BLINK && m != mode::JAW_OPEN)
             .collect();
         Self { weights, gaze: (0.03 * dice.normal(), 0.03 * dice.normal()) }
     }
@@ -152,10 +150,9 @@ const EYEBALL: (V3, f32) = (V3(3.17, 3.62, 8.2), 1.3);
 impl Pose {
     pub(crate) fn new(studio: &Studio, body: &Body, expression: &Expression, glare: f32) -> Self {
         let head = &studio.head;
-        let mut shape = body.shape.clone();
-        for &(m, left, right) in &expression.weights {
-            head.add_mode(&mut shape, head.identity_modes + m, left, right);
-        }
+        let modes = expression.weights.iter();
+        let modes = modes.map(|&(m, left, right)| (head.identity_modes + m, left, right));
+        let shape = head.bent(&body.shape, modes);
         let normals = normals(&shape, &head.triangles);
         let mut pose = Self { shape, normals, pieces: Vec::new() };
         pose.pieces.push(pose.skin(studio, body));
