@@ -1,6 +1,7 @@
 //! `shikaku-bench`: measurements that need whole processes. Each compares within one run, because
 //! numbers of different moments on a shared machine cannot be compared.
 
+mod card;
 mod constant;
 mod growth;
 mod instructions;
@@ -30,6 +31,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Cards through the engine: CPU time of a verification and of an answer.
+    Card(card::Args),
     /// HTTP lookups against the same server answering a constant body.
     Lookup(lookup::Args),
     /// The engine, PostgreSQL, Redis and a FastAPI service, in turn on the same rows and cores.
@@ -72,7 +75,8 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         }
         Command::Delayed => return actix_rt::System::new().block_on(loadgen::delayed::serve()),
         Command::Book(args) => return loadgen::book::serve(&args),
-        Command::Lookup(_)
+        Command::Card(_)
+        | Command::Lookup(_)
         | Command::Peers(_)
         | Command::Load(_)
         | Command::Growth(_)
@@ -96,6 +100,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         return Ok(());
     }
     let report = match cli.command {
+        Command::Card(args) => card::measure(&args, &out)?,
         Command::Lookup(args) => lookup::measure(&args, &out)?,
         Command::Growth(args) => growth::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,

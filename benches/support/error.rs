@@ -49,6 +49,9 @@ pub enum BenchError {
         /// Which steps, with their counts.
         steps: String,
     },
+    /// The synthetic cards.
+    #[error(transparent)]
+    Card(#[from] shikaku_card::CardError),
     /// The store.
     #[error(transparent)]
     Store(#[from] shikaku_store::StoreError),

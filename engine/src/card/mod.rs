@@ -9,6 +9,7 @@
 mod certificate;
 mod desk;
 mod error;
+pub mod fuzzing;
 mod list;
 #[cfg(test)]
 mod tests;

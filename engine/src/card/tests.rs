@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 const NOW: u64 = 1_793_491_200;
 const DAY: u64 = 86_400;
 
-static AUTHORITY: LazyLock<Authority> =
+pub(super) static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| Authority::new(1, Tree::UserAuthentication).unwrap());
 static KEY: LazyLock<CardKey> = LazyLock::new(|| CardKey::from_seed(1, "holder", 0).unwrap());
 
@@ -23,11 +23,11 @@ fn facility(text: &str) -> MedicalInstitutionCode {
     MedicalInstitutionCode::parse(text).unwrap()
 }
 
-fn validity() -> Validity {
+pub(super) fn validity() -> Validity {
     Validity { not_before: NOW - 100 * DAY, not_after: NOW + 1000 * DAY }
 }
 
-fn request(validity: Validity) -> CertificateRequest<'static> {
+pub(super) fn request(validity: Validity) -> CertificateRequest<'static> {
     CertificateRequest {
         serial: Serial::new(0x22_7b13).unwrap(),
         key: &KEY,

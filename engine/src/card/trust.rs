@@ -131,7 +131,7 @@ pub(super) struct Loaded {
 type Stamp = (PathBuf, u64, Option<SystemTime>);
 
 impl Loaded {
-    fn read(files: &TrustFiles) -> Result<Self, TrustError> {
+    pub(super) fn read(files: &TrustFiles) -> Result<Self, TrustError> {
         let mut stamps = Vec::new();
         let mut anchors: Vec<Anchor> = Vec::new();
         for (path, content) in contents(&files.trust, TRUST_BYTES_MAX, &mut stamps)? {

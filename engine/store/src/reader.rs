@@ -167,6 +167,14 @@ impl Reader {
         value.transpose().map_err(|damage| shard.corrupt(table, damage))
     }
 
+    /// Refuses a reader that must not wait for the disk: no scan can promise that.
+    pub(crate) const fn may_scan(&self) -> Result<(), StoreError> {
+        match self.reach {
+            Reach::Disk => Ok(()),
+            Reach::Memory => Err(StoreError::NotInMemory),
+        }
+    }
+
     /// The shard that holds a key.
     pub(crate) fn shard(&self, table: Table, key: &[u8]) -> Result<&dyn Backend, StoreError> {
         let index = shard_of_key(table, key, self.shards.len());

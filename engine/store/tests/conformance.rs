@@ -6,6 +6,8 @@
     reason = "helpers of tests stop the test when something is not as it must be"
 )]
 
+#[path = "conformance/cards.rs"]
+mod cards;
 #[path = "../src/testing.rs"]
 mod testing;
 
@@ -253,6 +255,11 @@ fn check_against_model(reader: &Reader, model: &Model) {
 }
 
 mod suite {
+    pub(super) use super::cards::{
+        a_person_is_found_by_the_four_attributes_while_they_are_theirs,
+        events_of_one_group_follow_one_another_and_take_effect_once,
+        what_was_done_with_cards_is_kept_over_a_restart,
+    };
     use super::*;
     use QualificationValidity::{Invalid, InvalidNewerExists, NotFound, Valid};
 
@@ -532,4 +539,7 @@ both!(
     a_scan_sees_one_insurer_and_can_be_stopped,
     a_batch_beyond_its_limit_does_nothing,
     shards_that_fell_behind_catch_up,
+    what_was_done_with_cards_is_kept_over_a_restart,
+    events_of_one_group_follow_one_another_and_take_effect_once,
+    a_person_is_found_by_the_four_attributes_while_they_are_theirs,
 );

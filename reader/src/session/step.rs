@@ -180,10 +180,14 @@ impl Turn<'_> {
         }
         match end {
             Ok(opened) => {
-                let registration = opened.registration;
+                let (registration, is_grace) = (opened.registration, opened.grace_days.is_some());
                 self.patient(|patient| patient.opened = Some(opened));
                 match registration {
                     Registration::Registered => self.ask_for_consent(),
+                    // The engine would refuse it: the certificate has to be renewed first.
+                    Registration::NotRegistered if is_grace => {
+                        self.end(Ending::CertificateExpired, None);
+                    }
                     Registration::NotRegistered => {
                         self.enter(Stage::RegisterOffer { wrong: false });
                     }

@@ -1,8 +1,8 @@
 //! The eligibility of a card's holder.
 
-use super::super::respond::{self, Body, Problem, observed};
+use super::super::respond::{self, Body, Problem};
 use super::super::{ANSWER_BYTES, Worker};
-use super::{Desk, JSON, json_body};
+use super::{JSON, posted};
 use crate::actors::eligibility::Question;
 use crate::card::CardError;
 use crate::metrics::Interface;
@@ -20,7 +20,6 @@ use shikaku_wire::v1::{
     CardEligibilityRequest, CardEligibilityResponse, EligibilityAnswer, parse_card_eligibility,
 };
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What is this card's holder entitled to?
 struct AskHolder {
@@ -154,13 +153,9 @@ const fn notice(life: CertificateLife) -> Option<CardNotice> {
 pub(in super::super) async fn card_eligibility(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    Body(body): Body,
+    body: Body,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
-        let body = json_body(&request, body)?;
-        let question = parse_card_eligibility(&body).map_err(EngineError::Fields)?;
+    posted(&request, &worker, body, parse_card_eligibility, async |desk, question| {
         let (session, life) = desk.session(&question.session)?;
         let consents = question.consents;
         let is_grace = matches!(life, CertificateLife::Grace { .. });
@@ -181,8 +176,8 @@ pub(in super::super) async fn card_eligibility(
         let Written { person, validity, body } = desk.ask(ask).await??;
         let action = CardAction::Asked { on, validity, consents };
         desk.record(person, session, None, action).await?;
-        worker.shared.metrics.answered(Interface::Card, Some(validity));
+        desk.worker.shared.metrics.answered(Interface::Card, Some(validity));
         Ok(respond::ok(JSON, body))
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }

@@ -1,11 +1,10 @@
 //! Looking at consents and taking them back.
 
 use super::super::Worker;
-use super::super::respond::{Body, Problem, observed};
-use super::{Desk, json, json_body};
+use super::super::respond::{Body, Problem};
+use super::{Desk, at_desk, json, posted};
 use crate::actors::eligibility::Question;
 use crate::card::CardError;
-use crate::metrics::Interface;
 use crate::problem::EngineError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -13,7 +12,6 @@ use serde::Deserialize;
 use shikaku_domain::{Consent, MedicalInstitutionCode, PersonId};
 use shikaku_store::{CardAction, Reader};
 use shikaku_wire::v1::{ConsentState, ConsentsResponse, WithdrawalRequest, parse_withdrawal};
-use std::time::Instant;
 
 /// What has this person agreed to at this facility?
 struct ConsentsOf {
@@ -64,16 +62,14 @@ pub(in super::super) async fn consents(
     worker: web::Data<Worker>,
     query: Option<web::Query<OfSession>>,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
+    at_desk(&request, &worker, async |desk| {
         let parameter = EngineError::Parameter { name: "session", expected: "a session" };
         let query = query.ok_or(parameter)?;
         let (session, _) = desk.session(&query.session)?;
         let person = desk.holder(&session).await?.ok_or(CardError::NotRegistered)?;
         desk.show(&desk.consents_of(person).await?)
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }
 
 /// Takes a consent to this facility back. The answer lists the consents as they stand now.
@@ -92,13 +88,9 @@ pub(in super::super) async fn consents(
 pub(in super::super) async fn withdrawal(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    Body(body): Body,
+    body: Body,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
-        let body = json_body(&request, body)?;
-        let question = parse_withdrawal(&body).map_err(EngineError::Fields)?;
+    posted(&request, &worker, body, parse_withdrawal, async |desk, question| {
         let (session, _) = desk.session(&question.session)?;
         let person = desk.holder(&session).await?.ok_or(CardError::NotRegistered)?;
         let given = desk.consents_of(person).await?;
@@ -110,6 +102,6 @@ pub(in super::super) async fn withdrawal(
         let action = CardAction::Withdrew(question.information);
         desk.record(person, session, None, action).await?;
         desk.show(&desk.consents_of(person).await?)
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }

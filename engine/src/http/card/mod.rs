@@ -16,7 +16,7 @@ use crate::card::{CardError, Cards, Presented, Session};
 use crate::metrics::Interface;
 use crate::problem::EngineError;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,8 +26,8 @@ use shikaku_domain::{
 };
 use shikaku_store::{CardAction, CardEvent, Reader};
 use shikaku_wire::v1::{
-    CertificateState, ChallengeRequest, ChallengeResponse, SessionRequest, SessionResponse,
-    parse_challenge, parse_session,
+    CertificateState, ChallengeRequest, ChallengeResponse, FieldProblem, SessionRequest,
+    SessionResponse, parse_challenge, parse_session,
 };
 use std::time::Instant;
 
@@ -127,15 +127,34 @@ impl Question for HolderOf {
     }
 }
 
-/// A JSON body, or why there is none.
-fn json_body(
+/// Does the work of a handler at the desk of the facility that calls: counted and timed, an error
+/// as its problem.
+async fn at_desk(
     request: &HttpRequest,
-    body: Result<Bytes, EngineError>,
-) -> Result<Bytes, EngineError> {
-    if !respond::has_content_type(request, JSON) {
-        return Err(EngineError::ContentType { expected: JSON });
-    }
-    body
+    worker: &Worker,
+    work: impl AsyncFnOnce(Desk<'_>) -> Result<HttpResponse, EngineError>,
+) -> HttpResponse {
+    let arrived = Instant::now();
+    let work = async { work(Desk::of(request, worker, arrived)?).await };
+    observed(worker, Interface::Card, arrived, work).await
+}
+
+/// The same with what `parse` makes of a JSON body.
+async fn posted<Q>(
+    request: &HttpRequest,
+    worker: &Worker,
+    Body(body): Body,
+    parse: fn(&[u8]) -> Result<Q, Vec<FieldProblem>>,
+    work: impl AsyncFnOnce(Desk<'_>, Q) -> Result<HttpResponse, EngineError>,
+) -> HttpResponse {
+    at_desk(request, worker, async |desk| {
+        if !respond::has_content_type(request, JSON) {
+            return Err(EngineError::ContentType { expected: JSON });
+        }
+        let question = parse(&body?).map_err(EngineError::Fields)?;
+        work(desk, question).await
+    })
+    .await
 }
 
 fn json(status: StatusCode, answer: &impl Serialize) -> Result<HttpResponse, EngineError> {
@@ -163,19 +182,15 @@ fn json(status: StatusCode, answer: &impl Serialize) -> Result<HttpResponse, Eng
 pub(super) async fn challenge(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    Body(body): Body,
+    body: Body,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
-        let body = json_body(&request, body)?;
-        let device = parse_challenge(&body).map_err(EngineError::Fields)?;
+    posted(&request, &worker, body, parse_challenge, async |desk, device| {
         let challenge = desk.cards.challenge(desk.facility, &device, desk.now)?;
         let bytes = STANDARD.encode(challenge.bytes);
         let answer = ChallengeResponse::new(bytes, challenge.id, challenge.expires);
         json(StatusCode::CREATED, &answer)
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }
 
 /// Opens a session for the holder of the card.
@@ -198,13 +213,9 @@ pub(super) async fn challenge(
 pub(super) async fn session(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    Body(body): Body,
+    body: Body,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
-        let body = json_body(&request, body)?;
-        let question = parse_session(&body).map_err(EngineError::Fields)?;
+    posted(&request, &worker, body, parse_session, async |desk, question| {
         let presented = Presented {
             challenge_id: &question.challenge_id,
             device: &question.device,
@@ -222,6 +233,6 @@ pub(super) async fn session(
         let may_consent = may_consent_to(life);
         let answer = SessionResponse::new(open.id, open.expires, state, is_registered, may_consent);
         json(StatusCode::CREATED, &answer)
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }

@@ -2,11 +2,10 @@
 //! registered the same way.
 
 use super::super::Worker;
-use super::super::respond::{Body, Problem, observed};
-use super::{Desk, json, json_body};
+use super::super::respond::{Body, Problem};
+use super::{Desk, json, posted};
 use crate::actors::eligibility::Question;
 use crate::card::CardError;
-use crate::metrics::Interface;
 use crate::problem::EngineError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,7 +15,6 @@ use shikaku_wire::v1::{
     Confirmation, ProposedPerson, RegisterBy, RegisteredResponse, RegistrationRequest,
     RegistrationResponse, parse_registration,
 };
-use std::time::Instant;
 
 /// Characters of a card's number that are shown.
 const NUMBER_SHOWN_CHARS: usize = 2;
@@ -92,13 +90,9 @@ fn proposal(registration: &Registration<'_>, reader: &Reader) -> ProposedPerson 
 pub(in super::super) async fn registration(
     request: HttpRequest,
     worker: web::Data<Worker>,
-    Body(body): Body,
+    body: Body,
 ) -> HttpResponse {
-    let arrived = Instant::now();
-    let work = async {
-        let desk = Desk::of(&request, &worker, arrived)?;
-        let body = json_body(&request, body)?;
-        let question = parse_registration(&body).map_err(EngineError::Fields)?;
+    posted(&request, &worker, body, parse_registration, async |desk, question| {
         let today = desk.worker.shared.clock.today();
         match question.by {
             RegisterBy::Holder(holder) => {
@@ -111,8 +105,8 @@ pub(in super::super) async fn registration(
                 desk.register(&question.session, confirmation).await
             }
         }
-    };
-    observed(&worker, Interface::Card, arrived, work).await
+    })
+    .await
 }
 
 impl Desk<'_> {

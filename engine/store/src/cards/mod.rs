@@ -116,11 +116,13 @@ impl Reader {
     /// The registrations of everyone who has these four attributes. Most people have one.
     ///
     /// # Errors
-    /// [`StoreError::CorruptRecord`], or what the disk reports.
+    /// [`StoreError::CorruptRecord`], [`StoreError::NotInMemory`] for a reader of memory only since
+    /// a search by name may touch the disk anywhere, or what the disk reports.
     pub fn registrations_of_holder(
         &self,
         holder: &Holder,
     ) -> Result<Vec<Registration<'static>>, StoreError> {
+        self.may_scan()?;
         let name = holder.name.expose();
         let prefix = record::holder_prefix(holder.birthdate, holder.sex, name);
         let shard = self.shard(Table::Holder, &prefix)?;

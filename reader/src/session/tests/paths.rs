@@ -251,6 +251,16 @@ fn in_the_grace_nothing_is_asked_and_eligibility_follows_at_once() {
 }
 
 #[test]
+fn a_card_in_its_grace_that_nobody_registered_is_sent_to_renew_and_offered_nothing() {
+    let grace = Opened { may_consent_to: [].into(), grace_days: Some(20), ..unregistered() };
+    let mut place = Place::opened(grace);
+    assert_eq!(place.screen(), Screen::CertificateExpired);
+    assert!(place.effects.iter().all(|effect| !matches!(effect, Effect::Ask { .. })));
+    place.does(Intent::Register(true, None));
+    assert!(place.effects.contains(&Effect::Stale));
+}
+
+#[test]
 fn a_certificate_that_ends_soon_is_said_to() {
     let place = Place::opened(Opened { expires_in_days: Some(60), ..registered() });
     assert_eq!(
