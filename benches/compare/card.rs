@@ -23,8 +23,6 @@ use std::thread;
 use std::time::Instant;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-/// Readers that ask at the same time, each on a connection of its own.
-const READERS: u64 = 4;
 const DAY_SECONDS: u64 = 86_400;
 /// What the issue asks of a core: verifications a second.
 const WANTED_PER_SECOND: f64 = 3_000.0;
@@ -34,11 +32,15 @@ const CEILING_ROUNDS: u32 = 2_000;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// People in the store, each with a registered card.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(READERS..))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..))]
     persons: u64,
     /// Cards of each run.
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(READERS..=1_000_000))]
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     cards: u64,
+    /// Readers that ask at the same time, each on a connection of its own: the more, the more events
+    /// share one wait for the disk.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=200))]
+    readers: u64,
     /// Runs of each kind; the median counts.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
     runs: u64,
@@ -162,10 +164,10 @@ pub(super) fn measure(args: &Args, out: &std::path::Path) -> Result<Report, Benc
     let engine = centre.start_engine()?;
     let authority = Authority::new(SEED, Purpose::UserAuthentication)?;
     let now = SystemClock.unix_seconds();
-    let readers = (0..READERS)
+    let readers = (0..args.readers)
         .map(|number| Reader::new(&centre, &engine, number, Card::new(&authority, number, now)?));
     let readers = readers.collect::<Result<Vec<_>, _>>()?;
-    run(&engine, &readers, Way::Answered, READERS)?;
+    run(&engine, &readers, Way::Answered, args.readers)?;
     let (mut verified, mut answered, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
     for number in 1..=args.runs {
         say(&format!("run {number} of {}", args.runs));
@@ -201,7 +203,8 @@ fn prepare(centre: &Centre, persons: u64) -> Result<(), BenchError> {
 
 /// So many cards over all readers.
 fn run(engine: &Server, readers: &[Reader], way: Way, cards: u64) -> Result<Run, BenchError> {
-    let each = cards.div_ceil(READERS);
+    let count = readers.len() as u64;
+    let each = cards.div_ceil(count);
     let (before, start) = (engine.cpu()?, Instant::now());
     thread::scope(|scope| {
         let work =
@@ -214,7 +217,7 @@ fn run(engine: &Server, readers: &[Reader], way: Way, cards: u64) -> Result<Run,
     })?;
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), engine.cpu()?.since(before));
     #[expect(clippy::cast_precision_loss, reason = "a million at most")]
-    let done = (each * READERS) as f64;
+    let done = (each * count) as f64;
     Ok(Run { cpu_us: cpu.total() * 1e6 / done, per_second: done / seconds })
 }
 
@@ -255,11 +258,12 @@ fn report(args: &Args, centre: &Centre, runs: [&[Run]; 2], ceiling: Summary) -> 
     ];
     let machine = machine(centre.pinned);
     let markdown = format!(
-        "# Cards through the engine\n\n{runs} runs of {cards} cards each way, {READERS} readers, \
+        "# Cards through the engine\n\n{runs} runs of {cards} cards each way, {readers} readers, \
          mTLS, {persons} persons. Median (range). The two RSA verifications take {rsa} us. Wanted: \
          {WANTED_PER_SECOND} verifications a second of a core.\n\n{table}\n{machine}",
         runs = args.runs,
         cards = args.cards,
+        readers = args.readers,
         persons = args.persons,
         rsa = ceiling.text(1),
         table = table(
