@@ -119,7 +119,7 @@ class Run:
         part = min(self.seen / budget, 1.0)
         rate = self.rate * min(self.seen / 20_000 + 0.02, 1.0) * (0.5 + 0.5 * np.cos(np.pi * part) + 0.01)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = float(rate)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -160,7 +160,7 @@ class Run:
             self.seconds = before + now - begun
             if now - last > every or self.seen >= budget:
                 last = now
-                self.figures = measure(self.average)
+                self.figures = {key: float(value) for key, value in measure(self.average).items()}
                 self.save()
                 text = " ".join(f"{key} {value:.4f}" for key, value in self.figures.items())
                 tqdm.write(f"{self.seen} pictures, {self.seconds / 60:.1f} min, loss {loss:.3f}, hold-out: {text}")
