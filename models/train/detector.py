@@ -91,7 +91,7 @@ def loss_of(net, device: Device, batch: np.ndarray, random: np.random.Generator)
     number = is_face.sum().clamp(min=1)
     presence = (weights * (1 - sure) ** 2 * entropy).sum() / number
     asked = (wanted[:, 1:] != 0).any(1, keepdim=True).expand(-1, 14, -1, -1)
-    places = F.smooth_l1_loss(found[:, 1:][asked], wanted[:, 1:][asked], beta=0.1)
+    places = F.smooth_l1_loss(found[:, 1:][asked], wanted[:, 1:][asked], beta=0.03)
     return presence + 20.0 * places
 
 
