@@ -1,5 +1,6 @@
 //! The country's Monday morning, times ten, on one machine: `loadgen/scenarios/national-peak.toml`
-//! against the engine, over mutual TLS with a certificate for each facility. The report of the
+//! against the engine, lookups by number and visits with cards that sign, over mutual TLS with a
+//! certificate for each facility. The report of the
 //! load generator is the result.
 
 use super::say;
@@ -8,11 +9,14 @@ use shikaku_loadgen::run::Summary;
 use shikaku_loadgen::run::result::RunResult;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// The scenario, as the repository has it.
 const SCENARIO: &str = include_str!("../../loadgen/scenarios/national-peak.toml");
 /// First code of the facilities that ask. No such facilities exist.
 const FIRST_FACILITY: u64 = 1_310_100_001;
+/// Percent of the people with a registered card: about the country's.
+const CARDS_PERCENT: u8 = 70;
 /// Facilities between two lines of progress.
 const PROGRESS_EVERY: u32 = 100;
 
@@ -22,21 +26,25 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1_000_000)]
     persons: u64,
     /// Facilities with a certificate of their own.
-    #[arg(long, default_value_t = 870, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 1170, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     facilities: u32,
-    /// Multiplies the rate of 15,000 lookups a second.
+    /// Multiplies the rates of 15,000 lookups and 1,000 visits with cards a second.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// Threads that sign for the cards, beside the one that asks.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    signers: u32,
 }
 
 /// Runs the scenario; gives the table, and leaves `national-peak.json` and `.html` in `out`.
 pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
     let centre = Centre::new(out)?;
     say(&format!("making {} persons", args.persons));
-    centre.make_population(args.persons)?;
+    centre.make_population_with_cards(args.persons, CARDS_PERCENT)?;
     say("loading them");
     centre.load("insurers.csv")?;
     centre.load("members.csv")?;
+    centre.take_cards()?;
     for number in 0..args.facilities {
         if number % PROGRESS_EVERY == 0 {
             say(&format!("certificates: {number} of {}", args.facilities));
@@ -55,6 +63,13 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
     command.args(["--scale", &args.scale.to_string(), "--population", "population"]);
     command.args(["--ca", "ca/ca.pem", "--facilities", "ca/clients"]);
     command.args(["--server-pid", &engine.id().to_string()]);
+    command.args(["--signers", &args.signers.to_string()]);
+    if let Some(admin) = &engine.admin {
+        command.args(["--metrics", &format!("{admin}/metrics")]);
+    }
+    if let Some(commit) = commit() {
+        command.args(["--label", &format!("commit={commit}")]);
+    }
     command.arg("--json").arg(&json).arg("--html").arg(&page);
     let finished = centre.finish("shikaku-loadgen", &mut command);
     let Ok(bytes) = fs::read(&json) else {
@@ -66,4 +81,12 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
         0 => Ok(format!("{}\nthe page: {}", Summary(&result), page.display())),
         count => Err(BenchError::WrongAnswers { count }),
     }
+}
+
+/// The commit that is measured, marked where files differ from it; `None` outside a repository.
+fn commit() -> Option<String> {
+    let describe = ["describe", "--always", "--abbrev=12", "--dirty", "--exclude", "*"];
+    let output = Command::new("git").args(describe).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }

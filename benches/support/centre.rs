@@ -39,6 +39,12 @@ token_key = "token.key"
 filter = "warn"
 "#;
 
+/// What an engine that takes cards has besides.
+const CARD_CONFIGURATION: &str = r#"[card]
+trust = "cards/trust.pem"
+crl = "cards/crl.pem"
+"#;
+
 /// The folder and what is in it. It is emptied first, should an earlier run have been cut off.
 pub struct Centre {
     folder: PathBuf,
@@ -80,9 +86,32 @@ impl Centre {
     /// # Errors
     /// [`BenchError::Program`].
     pub fn make_population(&self, persons: u64) -> Result<(), BenchError> {
+        self.make_population_with_cards(persons, 0)
+    }
+
+    /// As [`Centre::make_population`]; so many percent have a registered My Number card.
+    ///
+    /// # Errors
+    /// [`BenchError::Program`].
+    pub fn make_population_with_cards(&self, persons: u64, cards: u8) -> Result<(), BenchError> {
         let (persons, seed) = (persons.to_string(), SEED.to_string());
+        let cards = cards.to_string();
         let make = ["population", "--persons", &persons, "--seed", &seed, "--date", DATE];
-        self.run("shikaku-loadgen", &[&make[..], &["--out", "population"]].concat()).map(drop)
+        let make = [&make[..], &["--out", "population", "--cards", &cards]].concat();
+        self.run("shikaku-loadgen", &make).map(drop)
+    }
+
+    /// Binds the population's cards to its people and lets the engine, when it starts, trust them.
+    ///
+    /// # Errors
+    /// [`BenchError::Program`].
+    pub fn take_cards(&self) -> Result<(), BenchError> {
+        self.load("cards.csv")?;
+        let seed = SEED.to_string();
+        self.run("shikaku-reader", &["card", "ca", "--dir", "cards", "--seed", &seed])?;
+        let path = self.path("shikaku.toml");
+        let text = [CONFIGURATION, CARD_CONFIGURATION].concat();
+        fs::write(&path, text).map_err(BenchError::file(&path))
     }
 
     /// Makes so many people and loads them in bulk, from pipe to pipe: their file would take 364

@@ -103,11 +103,14 @@ pub struct Server {
     child: Child,
     /// `https://127.0.0.1:port`
     pub address: String,
+    /// `http://127.0.0.1:port` for operators, if there is such a port.
+    pub admin: Option<String>,
 }
 
 impl Server {
     /// Starts a server and waits for the line in which it says where it listens; its errors go to
-    /// a file. The address is the third word of that line, as the engine prints it.
+    /// a file. The address is the third word of that line, as the engine prints it, and the
+    /// operators' address the fifth.
     ///
     /// # Errors
     /// [`BenchError::Program`] with the log when it ends instead.
@@ -122,11 +125,12 @@ impl Server {
             .map_err(BenchError::io(&*name))?;
         let mut line = String::new();
         let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
-        let address = match (read, line.split_whitespace().nth(2)) {
-            (Some(Ok(_)), Some(address)) => address.to_owned(),
-            _ => String::new(),
+        let word = |nth| line.split_whitespace().nth(nth).map(str::to_owned);
+        let address = match read {
+            Some(Ok(_)) => word(2).unwrap_or_default(),
+            Some(Err(_)) | None => String::new(),
         };
-        let server = Self { child, address };
+        let server = Self { child, address, admin: word(4) };
         if server.address.is_empty() {
             let said = fs::read_to_string(log).unwrap_or_default();
             return Err(BenchError::Program { program: name, said });

@@ -136,6 +136,11 @@ impl CardDesk {
         self.centre
     }
 
+    /// Where the engine answers, and where it tells of itself.
+    pub(crate) fn addresses(&self) -> (&str, &str) {
+        (&self.engine.service, &self.engine.admin)
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_by(&self.own, path, body)
     }

@@ -1,8 +1,10 @@
 //! The load tool against the real engine: every answer is what the rules say.
 
+use crate::card_desk::CardDesk;
 use crate::shared::{log_in_turn, shared};
 use serde_json::Value;
-use shikaku_tests::{FACILITY, USER, said, try_run};
+use shikaku_tests::{Centre, FACILITY, USER, said, try_run};
+use std::path::Path;
 
 /// Runs a short load through an interface. The machine may be too busy for the numbers to be
 /// used (exit code 2), but answers are never wrong and never missing.
@@ -54,4 +56,103 @@ fn a_load_through_oqs_json_gets_right_answers_only() {
 #[test]
 fn a_load_through_oqs_xml_gets_right_answers_only() {
     expect_right_answers("oqs-xml");
+}
+
+/// A centre half of whose people have cards.
+fn desk_with_cards() -> CardDesk {
+    CardDesk::with(Centre::new(3_000), |centre| {
+        let make = ["population", "--persons", "3000", "--seed", "7", "--date", "20261101"];
+        centre.loadgen(&[&make[..], &["--out", "people", "--cards", "50"]].concat());
+        centre.shikaku(&["load", "people/cards.csv"]);
+    })
+}
+
+const SCENARIO: &str = r#"
+title = "Patients with and without cards"
+warmup = "500ms"
+rate = [["0s", 100], ["3s", 100]]
+[[stream]]
+name = "numbers"
+share = 37
+connections = 4
+facilities = 2
+[[stream]]
+name = "cards"
+share = 63
+connections = 8
+facilities = 2
+requests_per_connection = 20
+cards = { pin = 400, visual = 100, provide = 700, medical = 500, expired = 100 }
+"#;
+
+fn visit(desk: &CardDesk, population: &str) -> (Value, std::process::Output) {
+    std::fs::write(desk.centre.path("visits.toml"), SCENARIO).unwrap();
+    let (service, admin) = desk.addresses();
+    let metrics = format!("{admin}/metrics");
+    let arguments = [
+        ["--target", service],
+        ["--scenario", "visits.toml"],
+        ["--ca", "ca/ca.pem"],
+        ["--facilities", "facilities"],
+        ["--population", population],
+        ["--metrics", &metrics],
+        ["--label", "commit=0123abcd"],
+        ["--json", "visits.json"],
+    ];
+    let folder = desk.centre.path("facilities");
+    std::fs::create_dir_all(&folder).unwrap();
+    for entry in std::fs::read_dir(desk.centre.path("ca/clients")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = Path::new(path.file_name().unwrap());
+        if name.to_str().unwrap().starts_with("facility-") {
+            std::fs::copy(&path, folder.join(name)).unwrap();
+        }
+    }
+    let arguments = [&["run"][..], &arguments.concat()].concat();
+    let output = try_run("shikaku-loadgen", &arguments, &desk.centre.path(""));
+    let json = std::fs::read(desk.centre.path("visits.json")).unwrap_or(b"null".to_vec());
+    (serde_json::from_slice(&json).unwrap(), output)
+}
+
+#[test]
+fn visits_with_cards_are_signed_asked_about_and_answered_as_the_rules_say() {
+    let desk = desk_with_cards();
+    let (report, output) = visit(&desk, "people");
+    assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+    let counts = &report["total"]["counts"];
+    assert_eq!(counts["wrong"], 0, "{}", report["wrong_examples"]);
+    assert_eq!(counts["codes"], serde_json::json!({}), "{counts}");
+    assert_eq!(counts["faults"], serde_json::json!({}), "{counts}");
+    let cards = &report["streams"][1]["measured"]["counts"];
+    let visits = cards["good"].as_u64().unwrap();
+    assert!(visits > 0 && visits == cards["due"].as_u64().unwrap(), "{cards}");
+    // Every visit has a challenge and a session; those with an expired card end there.
+    let status = |status: &str| cards["statuses"][status].as_u64().unwrap_or_default();
+    assert!(status("403") > 0 && status("200") + status("403") == visits, "{cards}");
+    let signing = &report["workers"][0]["signing"];
+    assert!(signing["signatures"].as_u64().unwrap() >= visits, "{signing}");
+    assert!(signing["cpu_seconds"].as_f64().unwrap() > 0.0, "{signing}");
+    let server = &report["server"];
+    let last = server["samples"].as_array().unwrap().last().unwrap();
+    assert!(last["values"]["oqs_answers_total"].as_f64().unwrap() > 0.0, "{server}");
+    assert!(!server["version"].as_str().unwrap().is_empty(), "{server}");
+    assert_eq!(report["description"]["labels"]["commit"], "0123abcd");
+}
+
+#[test]
+fn an_answer_that_is_not_the_holder_s_is_noticed() {
+    let desk = desk_with_cards();
+    // Another population of the same cards' authority: the engine answers well, but of others.
+    let make = ["population", "--persons", "3000", "--seed", "7", "--date", "20261102"];
+    desk.centre.loadgen(&[&make[..], &["--out", "others", "--cards", "50"]].concat());
+    let (report, output) = visit(&desk, "others");
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(report["streams"][1]["measured"]["counts"]["wrong"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn what_keeps_visits_from_being_made_is_said_before_the_clock_starts() {
+    let desk = desk_with_cards();
+    let (_, output) = visit(&desk, "population");
+    assert!(said(&output).contains("SHK-LGR-015") && said(&output).contains("--cards"));
 }

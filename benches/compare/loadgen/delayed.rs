@@ -8,7 +8,7 @@ use shikaku_benches::BenchError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The shortest delay, in milliseconds: long beside what a client in Python adds.
+/// The shortest delay, in milliseconds: long beside what a client adds.
 const DELAY_MS_MIN: f64 = 20.0;
 /// Every so often the server stands still.
 const STALL_EVERY: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 
 pub(super) mod book;
 pub(super) mod delayed;
+pub(super) mod open_loop;
 
 use super::report::{Report, machine, machine_text, table};
 use super::say;
@@ -21,12 +22,10 @@ const CONNECTIONS: &str = "64";
 const QUESTIONS: &str = "1000";
 /// People that they are about.
 const PERSONS: u64 = 20_000;
-/// Requests a second of the comparison of percentiles: few enough for a client in Python.
+/// Requests a second of the comparison of percentiles: few enough for a thread each.
 const CHECKED_RATE: &str = "400";
 /// The percentiles compared, as both sides name them.
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
-/// The independent client.
-const OPEN_LOOP: &str = include_str!("open_loop.py");
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -110,7 +109,6 @@ impl<'a> Rig<'a> {
             ("questions.jsonl", questions.as_str()),
             ("question.json", first),
             ("question.lua", &script),
-            ("open_loop.py", OPEN_LOOP),
         ];
         for (name, text) in files {
             let path = centre.path(name);
@@ -186,11 +184,11 @@ impl<'a> Rig<'a> {
     }
 
     fn their_percentiles(&self) -> Result<[f64; 4], BenchError> {
-        let address = self.delayed.address.trim_start_matches("http://");
-        let (host, port) = address.split_once(':').unwrap_or((address, ""));
-        let mut python = self.centre.pinned.command(GENERATOR_CORE, Path::new("python3"));
-        python.args(["open_loop.py", host, port, CHECKED_RATE, &self.seconds.to_string()]);
-        let said = self.centre.finish("python3", python.arg(CONNECTIONS))?;
+        let target = self.delayed.address.trim_start_matches("http://");
+        let mut check = self.centre.pinned.command(GENERATOR_CORE, &program("shikaku-bench")?);
+        check.args(["open-loop", "--target", target, "--rate", CHECKED_RATE, "--seconds"]);
+        check.args([&self.seconds.to_string(), "--connections", CONNECTIONS]);
+        let said = self.centre.finish("shikaku-bench", &mut check)?;
         let numbers: Value =
             serde_json::from_str(&said).map_err(|_| BenchError::Report { field: "percentiles" })?;
         Ok(PERCENTILES
@@ -252,7 +250,7 @@ fn report(
             &["client", "requests/s", "ours / this", "CPU us a request", "ours / this"],
             &speed_rows
         ),
-        percentiles = table(&["", "shikaku-loadgen", "open_loop.py", "ratio"], &percentile_rows),
+        percentiles = table(&["", "shikaku-loadgen", "thread for each", "ratio"], &percentile_rows),
         machine = machine_text(&machine),
     );
     let json = json!({

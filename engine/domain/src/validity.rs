@@ -79,7 +79,20 @@ pub enum Outcome<'r, 'a> {
     ValidUnregistered(&'r Registration<'a>),
 }
 
-impl Outcome<'_, '_> {
+impl<'r, 'a> Outcome<'r, 'a> {
+    /// The registration that the answer is about, where it is about one.
+    #[must_use]
+    pub const fn registration(&self) -> Option<&'r Registration<'a>> {
+        match self {
+            Self::Valid(registration)
+            | Self::Invalid(registration)
+            | Self::ValidUnregistered(registration) => Some(registration),
+            Self::InvalidNewerExists | Self::NotFound | Self::UnknownInsurer | Self::Ambiguous => {
+                None
+            }
+        }
+    }
+
     /// The code of the answer.
     #[must_use]
     pub const fn validity(&self) -> QualificationValidity {

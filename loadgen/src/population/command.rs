@@ -60,7 +60,8 @@ pub fn execute(args: &Args) -> Result<(), Box<dyn Error>> {
     holders::write(&population, &args.out, args.encoding, args.cards)?;
     let bar = bar(spec.persons);
     let told = |persons| bar.inc(persons);
-    let tally = files::write(&population, &args.out, args.encoding, threads, args.members, told)?;
+    let (encoding, members, cards) = (args.encoding, args.members, args.cards);
+    let tally = files::write(&population, &args.out, encoding, threads, members, cards, told)?;
     bar.finish_and_clear();
     if args.members != Members::File {
         return Ok(()); // the summary would stand among the lines, or say nothing

@@ -82,6 +82,9 @@ pub struct Manifest {
     pub insurers: u64,
     /// Number of registrations.
     pub registrations: u64,
+    /// Percent of the people whose My Number card is registered.
+    #[serde(default)]
+    pub cards_percent: u8,
     /// Names of the files: the insurer master, then members' files.
     pub files: Vec<String>,
 }
@@ -154,6 +157,7 @@ pub(super) fn write(
     encoding: Encoding,
     threads: usize,
     members: Members,
+    cards_percent: u8,
     progress: impl FnMut(u64),
 ) -> Result<Tally, PopulationError> {
     remove_if_there(&directory.join(MANIFEST_FILE))?;
@@ -184,6 +188,7 @@ pub(super) fn write(
         encoding,
         insurers: population.insurers().len() as u64,
         registrations: tally.registrations,
+        cards_percent,
         files,
     };
     write_file(&directory.join(MANIFEST_FILE), |out| {

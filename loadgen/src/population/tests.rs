@@ -40,7 +40,8 @@ fn tally(population: &Population) -> Tally {
 fn written(spec: PopulationSpec, encoding: Encoding, threads: usize) -> Vec<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let population = Population::new(spec);
-    files::write(&population, directory.path(), encoding, threads, Members::File, |_| {}).unwrap();
+    files::write(&population, directory.path(), encoding, threads, Members::File, 0, |_| {})
+        .unwrap();
     let files = [INSURERS_FILE, MEMBERS_FILE, MANIFEST_FILE];
     files.map(|file| fs::read(directory.path().join(file)).unwrap()).into()
 }
@@ -255,7 +256,7 @@ fn files_in_both_encodings_are_read_back_without_a_reject() {
         let population = Population::new(spec(20_000, 13));
         assert!(tally(&population).outside_cp932 > 0);
         let mut told = 0;
-        files::write(&population, directory.path(), encoding, 2, Members::File, |n| told += n)
+        files::write(&population, directory.path(), encoding, 2, Members::File, 0, |n| told += n)
             .unwrap();
         assert_eq!(told, 20_000);
         check_files(&population, directory.path(), encoding);
@@ -352,7 +353,7 @@ fn a_failed_write_is_an_error_and_leaves_no_manifest() {
     fs::create_dir(directory.path().join("members.part")).unwrap();
     let population = Population::new(spec(300, 1));
     let error =
-        files::write(&population, directory.path(), Encoding::Utf8, 2, Members::File, |_| {})
+        files::write(&population, directory.path(), Encoding::Utf8, 2, Members::File, 0, |_| {})
             .unwrap_err();
     assert!(matches!(error, PopulationError::File { .. }), "{error}");
     assert!(!directory.path().join(MANIFEST_FILE).exists());

@@ -10,11 +10,12 @@ use crate::run::result::{Measured, Model, RunResult};
 use crate::run::verdict::ReasonKind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+mod server;
 mod tables;
 
 use tables::{
-    compared, failures, footer, generator, percentile_table, repeat, settings, thresholds,
-    wrong_answers,
+    compared, failures, footer, generator, percentile_table, repeat, settings, signing, steps,
+    thresholds, wrong_answers,
 };
 
 /// The colours, also for a chart that stands by itself.
@@ -77,8 +78,11 @@ impl Page<'_> {
             (self.repeats())
             (self.comparison())
             (failures(run))
+            (steps(run))
             (wrong_answers(run))
             (generator(run))
+            (signing(run))
+            (server::section(run)?)
             (settings(run))
             (footer(run))
         })
@@ -153,7 +157,11 @@ impl Page<'_> {
     /// # Errors
     /// [`ReportError::Chart`].
     pub fn svgs(&self) -> Result<Vec<(&'static str, String)>, ReportError> {
-        let pictures = self.runs.first().map(|run| self.pictures(run)).unwrap_or_default();
+        let run = self.runs.first();
+        let mut pictures = run.map(|run| self.pictures(run)).unwrap_or_default();
+        pictures.extend(
+            run.and_then(|run| run.server.as_ref()).map(server::pictures).into_iter().flatten(),
+        );
         let svg = |picture: Picture| {
             let svg = picture.chart.svg(Size::Whole)?;
             let style = format!("><style>svg{{background:var(--card)}}{INK}</style>");
@@ -259,6 +267,9 @@ fn reason_ja(kind: ReasonKind) -> &'static str {
         }
         ReasonKind::GeneratorBusy => {
             "負荷生成側に余力がありませんでした。スレッドやワーカーを増やすか、率を下げてください。"
+        }
+        ReasonKind::SigningBusy => {
+            "カードの署名を作るスレッドに余力がありませんでした。署名用のスレッドやワーカーを増やすか、率を下げてください。"
         }
         ReasonKind::WorkerLost => "ワーカーとの接続が失われ、その分の数値が欠けています。",
     }

@@ -136,6 +136,29 @@ fn rate(result: &RunResult, moments: &[Moment], end: f64) -> Picture {
     }
 }
 
+/// A line of a chart about the server: its colour, its name, its points.
+pub(super) type Told = (Ink, (&'static str, &'static str), Vec<(f64, f64)>);
+
+/// A chart of what the server told of itself.
+pub(super) fn of_server(
+    (name, title): (&'static str, (&'static str, &'static str)),
+    (axis, label): (&'static str, fn(f64) -> String),
+    summary: String,
+    lines: Vec<Told>,
+    end: f64,
+) -> Picture {
+    let high = lines.iter().map(|(_, _, points)| highest(points)).fold(0.0, f64::max);
+    let legend = lines.iter().map(|(ink, (ja, en), _)| (*ink, *ja, *en)).collect();
+    let thin = |points: Vec<(f64, f64)>| {
+        let step = points.len().div_ceil(TIME_POINTS_MAX).max(1);
+        points.into_iter().step_by(step).collect()
+    };
+    let shapes = lines.into_iter().map(|(ink, _, points)| (ink, Shape::Line(thin(points))));
+    let shapes = shapes.collect();
+    let chart = Chart { x: seconds_axis(end), y: from_zero(axis, high, label), shapes };
+    Picture { name, title, legend, summary, chart }
+}
+
 fn latency(moments: &[Moment], end: f64) -> Picture {
     let answered: Vec<_> = moments.iter().filter(|m| m.latency.count() > 0).collect();
     let of = |share: f64| -> Vec<(f64, f64)> {

@@ -1,8 +1,8 @@
 //! Results as runs leave them, made up for the tests of everything that shows results.
 
 use crate::run::result::{
-    Counts, Description, Fault, Measured, Model, RunResult, SCHEMA_VERSION, Second, Spacing,
-    Stream, Worker, WrongAnswer,
+    Counts, Description, Fault, Measured, Model, RunResult, SCHEMA_VERSION, Second, ServerSample,
+    ServerSeries, SigningWork, Spacing, Stream, Worker, WrongAnswer,
 };
 use crate::run::times::{PackedTimes, Times};
 use crate::run::verdict::{Verdict, judge};
@@ -102,6 +102,7 @@ fn description(kind: Sample) -> Description {
         timeout_seconds: 10.0,
         seed: 7,
         started_at: "2026-11-23T09:00:00Z".to_owned(),
+        labels: BTreeMap::from([("commit".to_owned(), "0123456789ab".to_owned())]),
         thresholds: vec!["p99 < 5ms".to_owned(), "wrong == 0".to_owned()],
     }
 }
@@ -120,7 +121,31 @@ fn worker() -> Worker {
         cpu_seconds: Some(11.3),
         busiest_thread: Some(0.18),
         cpu_us_per_request: Some(115.9),
+        signing: Some(SigningWork {
+            threads: 1,
+            signatures: 3_900,
+            cpu_seconds: Some(2.1),
+            busiest_thread: Some(0.03),
+        }),
     }
+}
+
+/// A server with one core half used.
+fn server() -> ServerSeries {
+    let sample = |second: u32| {
+        let at_seconds = f64::from(second);
+        let values = [
+            ("process_cpu_seconds_total", 10.0 + at_seconds / 2.0),
+            ("process_resident_memory_bytes", 3e8 + at_seconds * 1e5),
+            ("oqs_answers_total", at_seconds * f64::from(RATE)),
+            ("oqs_errors_total", 3.0),
+        ];
+        let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+        ServerSample { at_seconds, values }
+    };
+    let samples = (0..WARMUP + SECONDS).map(sample).collect();
+    let source = "127.0.0.1:8444/metrics".to_owned();
+    ServerSeries { source, version: "0.1.0".to_owned(), samples, failed: 0 }
 }
 
 /// A result of that kind.
@@ -152,6 +177,7 @@ pub(super) fn sample(kind: Sample) -> RunResult {
         streams: vec![Stream { name: "lookups".to_owned(), measured: total.clone() }],
         total,
         seconds,
+        server: (kind == Sample::Valid).then(server),
         wrong_examples: if has_wrong { vec![example(17), example(4_242)] } else { Vec::new() },
         notes: Vec::new(),
         verdict: Verdict::default(),

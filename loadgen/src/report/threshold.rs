@@ -1,7 +1,7 @@
 //! What a run has to meet, such as `p99 < 5ms`: the verdict for CI.
 
 use super::{ReportError, words};
-use crate::run::result::RunResult;
+use crate::run::result::{Measured, RunResult};
 use crate::run::times::Times;
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +11,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     text: String,
+    /// The stream that it is about; `None` for the whole run.
+    stream: Option<String>,
     measure: Measure,
     comparison: Comparison,
     /// Nanoseconds, a count, or requests a second.
@@ -81,8 +83,12 @@ impl FromStr for Threshold {
         let split = |(sign, comparison): &(&str, Comparison)| {
             text.split_once(sign).map(|(left, right)| (left.trim(), *comparison, right.trim()))
         };
-        let (left, comparison, right) =
+        let (whole, comparison, right) =
             COMPARISONS.iter().find_map(split).ok_or_else(|| wrong("it has no comparison"))?;
+        // A stream's name may hold a colon itself.
+        let (stream, left) = whole.rsplit_once(':').unzip();
+        let left = left.unwrap_or(whole).trim();
+        let stream = stream.map(|name| name.trim().to_owned());
         let measure =
             Measure::parse(left).ok_or_else(|| wrong("nothing of this name is measured"))?;
         let limit = match measure {
@@ -92,7 +98,7 @@ impl FromStr for Threshold {
             Measure::Rate | Measure::Errors | Measure::Wrong => parse_number(right)
                 .ok_or_else(|| wrong("the limit must be a number without a unit"))?,
         };
-        Ok(Self { text: text.trim().to_owned(), measure, comparison, limit })
+        Ok(Self { text: text.trim().to_owned(), stream, measure, comparison, limit })
     }
 }
 
@@ -115,15 +121,17 @@ impl Measure {
         }
     }
 
-    fn of(self, result: &RunResult) -> f64 {
-        let counts = &result.total.counts;
-        match self {
-            Self::Latency(point) => point.of(&result.total.latency),
-            Self::Service(point) => point.of(&result.total.service),
-            Self::Rate => result.achieved_per_second(),
+    /// Its value; `None` where there is none, as of a time without a single answer.
+    fn of(self, measured: &Measured, seconds: f64) -> Option<f64> {
+        let Measured { counts, latency, service, .. } = measured;
+        let known = |times: &Times, point: Point| (times.count() > 0).then(|| point.of(times));
+        Some(match self {
+            Self::Latency(point) => known(latency, point)?,
+            Self::Service(point) => known(service, point)?,
+            Self::Rate => service.count() as f64 / seconds.max(1e-9),
             Self::Errors => (counts.failed() + counts.unsent + counts.unanswered) as f64,
             Self::Wrong => counts.wrong as f64,
-        }
+        })
     }
 
     fn show(self, value: f64) -> String {
@@ -174,22 +182,24 @@ impl Threshold {
     /// Compares a result with it.
     #[must_use]
     pub fn judge(&self, result: &RunResult) -> Outcome {
-        let actual = self.measure.of(result);
-        let is_met = match self.comparison {
+        let measured = match &self.stream {
+            None => Some(&result.total),
+            Some(name) => {
+                let stream = result.streams.iter().find(|stream| stream.name == *name);
+                stream.map(|stream| &stream.measured)
+            }
+        };
+        let actual =
+            measured.and_then(|measured| self.measure.of(measured, result.measured_seconds));
+        let is_met = actual.is_some_and(|actual| match self.comparison {
             Comparison::Less => actual < self.limit,
             Comparison::AtMost => actual <= self.limit,
             Comparison::Equal => (actual - self.limit).abs() < f64::EPSILON,
             Comparison::AtLeast => actual >= self.limit,
             Comparison::More => actual > self.limit,
-        };
-        // Without a single answer no time is short: it is unknown.
-        let is_known = match self.measure {
-            Measure::Latency(_) => result.total.latency.count() > 0,
-            Measure::Service(_) => result.total.service.count() > 0,
-            Measure::Rate | Measure::Errors | Measure::Wrong => true,
-        };
-        let shown = if is_known { self.measure.show(actual) } else { "–".to_owned() };
-        Outcome { threshold: self.text.clone(), actual: shown, is_met: is_met && is_known }
+        });
+        let shown = actual.map_or_else(|| "–".to_owned(), |actual| self.measure.show(actual));
+        Outcome { threshold: self.text.clone(), actual: shown, is_met }
     }
 }
 
@@ -230,6 +240,15 @@ mod tests {
     fn a_run_without_answers_meets_no_time() {
         let outcome = "p99 < 1s".parse::<Threshold>().unwrap().judge(&sample(Sample::Empty));
         assert_eq!((outcome.is_met, outcome.actual.as_str()), (false, "–"));
+    }
+
+    #[test]
+    fn a_stream_is_held_to_thresholds_of_its_own_and_one_that_is_not_there_meets_none() {
+        let mut result = sample(Sample::Valid);
+        result.streams[0].measured.counts.wrong = 1;
+        assert!(is_met("wrong == 0", &result) && !is_met("lookups: wrong == 0", &result));
+        assert!(is_met("lookups: rate >= 1000", &result) && is_met("lookups: p50 < 1s", &result));
+        assert!(!is_met("nobody: wrong == 0", &result) && !is_met("nobody: p50 < 1s", &result));
     }
 
     #[test]

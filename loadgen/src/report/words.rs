@@ -50,6 +50,22 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
+/// A value of any size: whole numbers as such, others with three digits.
+pub(super) fn figure(value: f64) -> String {
+    match value {
+        v if v < 0.0 => format!("-{}", figure(-v)),
+        v if v.fract() == 0.0 || v >= 1e4 => count(whole(v)),
+        v if v >= 0.1 => three_digits(v),
+        v => format!("{v:.3}"),
+    }
+}
+
+/// The mark of an axis of small values.
+pub(super) fn decimal_mark(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A rate, in whole numbers where it has many digits.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second < 100.0 {

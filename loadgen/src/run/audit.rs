@@ -29,7 +29,12 @@ pub(super) enum Form {
     Json,
     /// The interface's XML.
     Xml,
+    /// `/v1/card/eligibility`: JSON with the receipt computer's XML in it.
+    Card,
 }
+
+/// The member of [`Form::Card`] that holds XML.
+const RECEIPT: &str = "receiptMessage";
 
 /// Most times in an answer: its own, and that of a consent.
 const TIMES_MAX: usize = 4;
@@ -93,17 +98,7 @@ impl Expected<'_> {
         if self.is_same(got) {
             return Ok(());
         }
-        let whole = |expected: &str, got: &str| Difference {
-            field: WHOLE.to_owned(),
-            expected: expected.to_owned(),
-            got: got.to_owned(),
-        };
-        let Some(mut right) = values(self.body, self.form) else {
-            return Err(whole("the generator's own mistake", "unknown"));
-        };
-        let Some(found) = values(got, self.form) else {
-            return Err(whole("a message", &format!("{} unreadable bytes", got.len())));
-        };
+        let (mut right, found) = both(self.body, got, self.form)?;
         if let Some(facility) = facility {
             name_asker(&mut right, facility);
         }
@@ -141,11 +136,32 @@ fn is_like((got, model): (&[u8], &[u8])) -> bool {
     })
 }
 
-fn compare(
-    right: &BTreeMap<String, String>,
-    found: &BTreeMap<String, String>,
-    time: &str,
-) -> Result<(), Difference> {
+/// Compares two messages value by value, whatever their bytes.
+///
+/// # Errors
+/// The first difference, without personal data.
+pub(super) fn difference(right: &[u8], got: &[u8], form: Form) -> Result<(), Difference> {
+    let (right, found) = both(right, got, form)?;
+    compare(&right, &found, "")
+}
+
+/// Every value by its path.
+type Values = BTreeMap<String, String>;
+
+/// The values of the right message and of the one that came.
+fn both(right: &[u8], got: &[u8], form: Form) -> Result<(Values, Values), Difference> {
+    let whole = |expected: &str, got: &str| Difference {
+        field: WHOLE.to_owned(),
+        expected: expected.to_owned(),
+        got: got.to_owned(),
+    };
+    let right =
+        values(right, form).ok_or_else(|| whole("the generator's own mistake", "unknown"))?;
+    let unreadable = || whole("a message", &format!("{} unreadable bytes", got.len()));
+    Ok((right, values(got, form).ok_or_else(unreadable)?))
+}
+
+fn compare(right: &Values, found: &Values, time: &str) -> Result<(), Difference> {
     let differs = |path: &&String| match (right.get(*path), found.get(*path)) {
         (Some(right), Some(found)) if !time.is_empty() && right == time => {
             right.len() != found.len() || !is_like((found.as_bytes(), right.as_bytes()))
@@ -180,7 +196,7 @@ fn is_named(path: &str, name: &str) -> bool {
 }
 
 /// Corrects what depends on the asking facility: whether a ticket names it.
-fn name_asker(right: &mut BTreeMap<String, String>, facility: MedicalInstitutionCode) {
+fn name_asker(right: &mut Values, facility: MedicalInstitutionCode) {
     let flags: Vec<_> =
         right.keys().filter(|path| is_named(path, DESIGNATED_FLAG)).cloned().collect();
     for path in flags {
@@ -197,7 +213,7 @@ fn name_asker(right: &mut BTreeMap<String, String>, facility: MedicalInstitution
 }
 
 /// Every value of a message by its path; `None` for what is no message.
-fn values(body: &[u8], form: Form) -> Option<BTreeMap<String, String>> {
+fn values(body: &[u8], form: Form) -> Option<Values> {
     let mut found = BTreeMap::new();
     match form {
         Form::Json => {
@@ -205,11 +221,18 @@ fn values(body: &[u8], form: Form) -> Option<BTreeMap<String, String>> {
             flatten("", &value, &mut found);
         }
         Form::Xml => flatten_xml(body, &mut found)?,
+        Form::Card => {
+            let value = serde_json::from_slice(body).ok()?;
+            flatten("", &value, &mut found);
+            if let Some(message) = found.remove(RECEIPT) {
+                flatten_xml(message.as_bytes(), &mut found)?;
+            }
+        }
     }
     Some(found)
 }
 
-fn flatten(path: &str, value: &serde_json::Value, found: &mut BTreeMap<String, String>) {
+fn flatten(path: &str, value: &serde_json::Value, found: &mut Values) {
     use serde_json::Value;
     let below = |name: &str| match path {
         "" => name.to_owned(),
@@ -230,7 +253,7 @@ fn flatten(path: &str, value: &serde_json::Value, found: &mut BTreeMap<String, S
     }
 }
 
-fn flatten_xml(body: &[u8], found: &mut BTreeMap<String, String>) -> Option<()> {
+fn flatten_xml(body: &[u8], found: &mut Values) -> Option<()> {
     let mut reader = quick_xml::Reader::from_str(std::str::from_utf8(body).ok()?);
     let mut path: Vec<String> = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

@@ -14,13 +14,16 @@ use super::plan::{Plan, Random};
 use super::query::Prepared;
 use super::result::Model;
 use super::series::{RawSecond, Series};
+use super::signing::{Job, Mailbox};
 use super::target::Target;
+use super::visits::{Step, Visits};
 use super::{RunError, opening};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -29,6 +32,8 @@ use tokio::sync::mpsc;
 pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Events taken at a time: more would let requests that fall due meanwhile wait.
 pub(super) const EVENTS_MAX: usize = 64;
+/// Names the mailbox of signatures among the events: no place has this number.
+pub(super) const BELL: u64 = u64::MAX;
 
 /// What a run is to do.
 #[derive(Clone)]
@@ -41,6 +46,8 @@ pub(super) struct Setup {
     pub model: Model,
     /// Generator threads, at least 1.
     pub threads: u32,
+    /// Threads that sign for cards, at least 1.
+    pub signers: u32,
     /// Cores to keep the threads to, in turn; none to leave it to the system.
     pub cores: Vec<usize>,
     /// Time before the measured part.
@@ -60,6 +67,8 @@ pub(super) struct StreamSetup {
     pub name: String,
     /// What to ask.
     pub prepared: Arc<Prepared>,
+    /// With cards: the visits, each of which begins with what is prepared.
+    pub visits: Option<Arc<Visits>>,
     /// When to ask; in the closed model only a source of numbers.
     pub plan: Plan,
     /// Connections of all threads together, at least one.
@@ -110,11 +119,15 @@ pub(super) struct Slot {
     pub state: State,
     pub conn: Option<Conn>,
     /// Tells events of the present connection from those of an earlier one.
-    generation: u32,
+    pub generation: u32,
     /// Requests until it is opened anew; `None` for never.
     pub left: Option<u32>,
     /// It stands in its lane's list of idle ones.
     pub is_listed: bool,
+    /// With cards: where the visit is.
+    pub step: Step,
+    /// With cards: how long the server has taken for the visit's questions so far.
+    pub served: Duration,
 }
 
 /// What a connection is doing, and since when.
@@ -128,6 +141,26 @@ pub(super) enum State {
     Idle(Instant),
     /// Waits for an answer.
     Busy(Ticket, Instant),
+    /// Waits for the card to sign.
+    Signing(Ticket, Instant),
+}
+
+impl State {
+    /// The request under way.
+    pub(super) const fn ticket(self) -> Option<Ticket> {
+        match self {
+            Self::Busy(ticket, _) | Self::Signing(ticket, _) => Some(ticket),
+            Self::Down(_) | Self::Opening(_) | Self::Idle(_) => None,
+        }
+    }
+}
+
+/// How a generator thread has challenges signed.
+pub(super) struct Signing {
+    /// Where challenges go.
+    pub jobs: SyncSender<Job>,
+    /// Where signatures come.
+    pub mailbox: Arc<Mailbox>,
 }
 
 /// A generator thread.
@@ -143,6 +176,8 @@ pub(super) struct Client<'s> {
     random: Random,
     pub start: Instant,
     pub requests: u64,
+    /// Only with cards.
+    pub signing: Option<Signing>,
 }
 
 /// One generator thread from opening to report.
@@ -154,9 +189,11 @@ pub(super) fn work(
     thread: u32,
     control: &Control,
     events: &mpsc::Sender<Event>,
+    jobs: Option<SyncSender<Job>>,
 ) -> Result<ThreadReport, RunError> {
     machine::prepare_thread(setup, thread)?;
     let mut client = Client::new(setup, thread, control, events.clone())?;
+    jobs.map(|jobs| client.sign_by(jobs)).transpose()?;
     opening::open_all(&mut client)?;
     // INVARIANT: the channel has room for it, so the only failure is a main thread that is gone.
     drop(events.try_send(Event::Ready));
@@ -192,6 +229,7 @@ impl<'s> Client<'s> {
             random: Random::new(u64::from(thread)),
             start: Instant::now(),
             requests: 0,
+            signing: None,
         };
         for stream in &setup.streams {
             client.add_lane(stream, thread);
@@ -221,17 +259,29 @@ impl<'s> Client<'s> {
                 generation: 0,
                 left: None,
                 is_listed: false,
+                step: Step::default(),
+                served: Duration::ZERO,
             });
         }
         self.churn.push(stream.requests_per_connection);
         self.lanes.push(Lane::new(
             stream.name.clone(),
-            Arc::clone(&stream.prepared),
+            (Arc::clone(&stream.prepared), stream.visits.clone()),
             stream.plan.share(part * shares + thread, parts * shares),
             self.setup.model,
             self.setup.warmup,
             self.setup.warmup + self.setup.duration,
         ));
+    }
+
+    /// Has challenges signed by those who take jobs.
+    fn sign_by(&mut self, jobs: SyncSender<Job>) -> Result<(), RunError> {
+        let generator = |e: rustix::io::Errno| RunError::Generator(e.to_string());
+        let mailbox = Arc::new(Mailbox::new().map_err(generator)?);
+        epoll::add(&self.epoll, &*mailbox, EventData::new_u64(BELL), EventFlags::IN)
+            .map_err(generator)?;
+        self.signing = Some(Signing { jobs, mailbox });
+        Ok(())
     }
 
     /// Begins to open the connection of a place.
@@ -269,11 +319,16 @@ impl<'s> Client<'s> {
         let _ = epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout));
     }
 
+    /// The place of a connection that is still the same; `None` if it is an earlier one.
+    pub(super) fn current(&self, (at, generation): (usize, u32)) -> Option<usize> {
+        let slot = self.slots.get(at)?;
+        (slot.generation == generation && slot.conn.is_some()).then_some(at)
+    }
+
     /// The place that an event is about; `None` if it is about an earlier connection.
     pub(super) fn place(&self, event: &epoll::Event) -> Option<usize> {
         let data = event.data.u64();
         let at = usize::try_from(data & u64::from(u32::MAX)).ok()?;
-        let slot = self.slots.get(at)?;
-        (u64::from(slot.generation) == data >> 32 && slot.conn.is_some()).then_some(at)
+        self.current((at, u32::try_from(data >> 32).ok()?))
     }
 }

@@ -3,10 +3,13 @@
 use super::RunError;
 use super::client::{Control, Event, Setup, ThreadReport, work};
 use super::machine;
+use super::metrics::{Source, Watch};
 use super::result::{
-    Description, EXAMPLES_MAX, Measured, Model, RunResult, SCHEMA_VERSION, Second, Stream,
+    Description, EXAMPLES_MAX, Measured, Model, RunResult, SCHEMA_VERSION, Second, SigningWork,
+    Stream,
 };
 use super::series::Gatherer;
+use super::signing::{Signers, SigningCost};
 use super::verdict::{Verdict, judge};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +33,8 @@ pub(super) struct Job {
     pub description: Description,
     /// The server's process, if it is known: the report tells its cores.
     pub server_pid: Option<u32>,
+    /// Where the server tells of itself.
+    pub metrics: Option<Source>,
 }
 
 /// A moment of a run.
@@ -78,12 +83,18 @@ pub(super) fn drive(
         .build()
         .map_err(|e| RunError::Generator(e.to_string()))?;
     let control = Arc::new(Control::default());
+    let watch = match &job.metrics {
+        Some(source) => Some(runtime.block_on(Watch::start(source, Arc::clone(&control)))?),
+        None => None,
+    };
+    let signers = signers(setup)?;
     let (send, events) = mpsc::channel(setup.threads as usize * SECONDS_AHEAD);
     let mut threads = Vec::new();
     for thread in 0..setup.threads {
         let (setup, control, events) = (setup.clone(), Arc::clone(&control), send.clone());
+        let jobs = signers.as_ref().map(Signers::jobs);
         let body = move || {
-            let report = work(&setup, thread, &control, &events);
+            let report = work(&setup, thread, &control, &events, jobs);
             // A main thread that is gone needs no report.
             let _ = events.blocking_send(Event::Done(Box::new(report)));
         };
@@ -99,7 +110,38 @@ pub(super) fn drive(
             return Err(RunError::Generator("a thread panicked".to_owned()));
         }
     }
-    conducted
+    let mut result = conducted?;
+    result.server = watch.map(Watch::finish);
+    if let Some(signers) = signers {
+        let costs: Option<Vec<_>> = signers.finish().into_iter().collect();
+        let costs = costs.ok_or_else(|| RunError::Generator("a card's thread panicked".into()))?;
+        let seconds = setup.warmup.as_secs_f64() + result.measured_seconds;
+        let work = signing_work(&costs, seconds);
+        result.workers.iter_mut().for_each(|worker| worker.signing = Some(work.clone()));
+        result.verdict = judge(&result);
+    }
+    Ok(result)
+}
+
+/// The threads that sign, if somebody comes with a card.
+fn signers(setup: &Setup) -> Result<Option<Signers>, RunError> {
+    let with_cards = setup.streams.iter().filter(|stream| stream.visits.is_some());
+    let waiting: u32 = with_cards.map(|stream| stream.connections).sum();
+    if waiting == 0 {
+        return Ok(None);
+    }
+    let started = Signers::start(setup.signers, waiting as usize);
+    started.map(Some).map_err(|e| RunError::Generator(e.to_string()))
+}
+
+fn signing_work(costs: &[SigningCost], seconds: f64) -> SigningWork {
+    let cpu: Option<Vec<f64>> = costs.iter().map(|cost| Some(cost.cpu?.as_secs_f64())).collect();
+    SigningWork {
+        threads: u32::try_from(costs.len()).unwrap_or(u32::MAX),
+        signatures: costs.iter().map(|cost| cost.signatures).sum(),
+        cpu_seconds: cpu.as_ref().map(|cpu| cpu.iter().sum()),
+        busiest_thread: cpu.map(|cpu| cpu.into_iter().fold(0.0, f64::max) / seconds.max(1e-9)),
+    }
 }
 
 async fn conduct(
@@ -219,6 +261,7 @@ fn gather(
         total: Measured::default(),
         streams: Vec::new(),
         seconds,
+        server: None,
         wrong_examples: Vec::new(),
         notes: Vec::new(),
         verdict: Verdict::default(),

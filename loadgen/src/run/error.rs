@@ -157,6 +157,29 @@ pub enum RunError {
          --secret-file"
     )]
     WorkerOpen,
+    /// The server takes no cards.
+    #[error(
+        "SHK-LGR-023: the server answered {status} {code} to the request for a challenge; give the \
+         engine a [card] section that trusts the population's card authority \
+         (shikaku-reader card ca --seed SEED)"
+    )]
+    NoCards {
+        /// The answer's status.
+        status: u16,
+        /// The error code that it states.
+        code: String,
+    },
+    /// `--metrics` leads nowhere.
+    #[error(
+        "SHK-LGR-024: {url} gave no metrics: {reason}; give the engine's admin address, \
+         http://HOST:PORT/metrics"
+    )]
+    Metrics {
+        /// The address as given.
+        url: String,
+        /// What was wrong.
+        reason: String,
+    },
 }
 
 impl RunError {

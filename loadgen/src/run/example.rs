@@ -1,7 +1,8 @@
 //! `shikaku-loadgen example`: one question about a synthetic person, ready for `curl` or a file.
 
 use super::RunError;
-use super::query::{Interface, Mix, Style};
+use super::message::{Interface, Style};
+use super::query::Mix;
 use super::source::{self, Block, People};
 use crate::population::{BLOCK, Population};
 use shikaku_domain::{

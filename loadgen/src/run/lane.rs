@@ -7,6 +7,7 @@ use super::plan::Schedule;
 use super::query::Prepared;
 use super::result::{EXAMPLES_MAX, Measured, Model, WrongAnswer};
 use super::times::Times;
+use super::visits::Visits;
 use std::collections::VecDeque;
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(super) struct Lane {
     pub name: String,
     /// What is asked.
     pub prepared: Arc<Prepared>,
+    /// With cards: what follows the first question.
+    pub visits: Option<Arc<Visits>>,
     schedule: Peekable<Schedule>,
     model: Model,
     warmup: Duration,
@@ -58,7 +61,7 @@ impl Lane {
     /// `end` is when sending ends, warm-up included.
     pub(super) fn new(
         name: String,
-        prepared: Arc<Prepared>,
+        (prepared, visits): (Arc<Prepared>, Option<Arc<Visits>>),
         schedule: Schedule,
         model: Model,
         warmup: Duration,
@@ -67,6 +70,7 @@ impl Lane {
         Self {
             name,
             prepared,
+            visits,
             schedule: schedule.peekable(),
             model,
             warmup,

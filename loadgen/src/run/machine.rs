@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Files that the process needs besides its connections.
 const OTHER_FILES: u64 = 64;
+/// The least claim to a core that a thread can have.
+const NICENESS_MAX: i32 = 19;
 
 /// Keeps the calling thread to its core, if cores were named, and makes its waits exact.
 ///
@@ -84,5 +86,12 @@ pub(super) fn describe(threads: u32, cores: &[usize], server: Option<u32>) -> Wo
         cpu_seconds: None,
         busiest_thread: None,
         cpu_us_per_request: None,
+        signing: None,
     }
+}
+
+/// Lets every other thread run before the calling one.
+pub(super) fn step_aside() {
+    // Without the permission it merely competes with them.
+    let _ = rustix::process::setpriority_process(None, NICENESS_MAX);
 }

@@ -9,10 +9,12 @@
 //! |---|---|
 //! | `options`, `scenario`, `calendar`, `prepare` | from the command line or a file to a run |
 //! | `plan` | when each request is due |
-//! | `query`, `source`, `audit` | what is asked, and what the answer must be |
+//! | `query`, `message`, `visits`, `source`, `audit` | what is asked, and what the answer must be |
 //! | `target`, `conn`, `http`, `login` | facilities and their connections |
-//! | `client`, `opening`, `running`, `lane`, `series` | one generator thread |
+//! | `client`, `opening`, `running`, `visiting`, `lane`, `series` | one generator thread |
+//! | `signing` | the threads that sign for the cards |
 //! | `drive`, `machine` | all threads, on this machine |
+//! | `metrics` | what the server tells of itself meanwhile |
 //! | [`fleet`] | many machines |
 //! | [`result`], [`times`], [`verdict`], `summary`, [`crate::report`] | what came of it |
 
@@ -28,6 +30,8 @@ mod http;
 mod lane;
 mod login;
 mod machine;
+mod message;
+mod metrics;
 mod opening;
 mod options;
 mod plan;
@@ -39,6 +43,7 @@ mod running;
 mod scenario;
 mod search;
 mod series;
+mod signing;
 mod source;
 mod summary;
 mod target;
@@ -46,12 +51,15 @@ mod target;
 mod tests;
 pub mod times;
 pub mod verdict;
+mod visiting;
+mod visits;
 
 pub use drive::Progress;
 pub use error::RunError;
 pub use example::{ExampleArgs, execute as print_example};
+pub use message::Interface;
 pub use options::Args;
-pub use query::{Interface, Mix};
+pub use query::Mix;
 pub use questions::{QuestionsArgs, execute as print_questions};
 pub use search::{SaturateArgs, execute as saturate};
 pub use summary::Summary;

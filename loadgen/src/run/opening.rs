@@ -6,6 +6,7 @@ use super::client::{CONNECT_TIME_MAX, Client, Control, EVENTS_MAX, State};
 use super::conn::Failure;
 use super::http::Head;
 use super::lane::Ticket;
+use super::running::error_code;
 use rustix::event::epoll::EventFlags;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -74,6 +75,9 @@ fn step(client: &mut Client<'_>, at: usize, flags: EventFlags) -> Result<bool, R
             Ok(Some(head)) if head.closes => {
                 Err(probe("the server closes connections after one answer"))
             }
+            Ok(Some(Head { status, .. })) if lane.visits.is_some() && status != 201 => {
+                Err(RunError::NoCards { status, code: error_code(conn.body()).to_owned() })
+            }
             Ok(Some(_)) => {
                 slot.state = State::Idle(Instant::now());
                 slot.is_listed = true;
@@ -88,7 +92,7 @@ fn step(client: &mut Client<'_>, at: usize, flags: EventFlags) -> Result<bool, R
             }
         },
         // Something arrived that nobody asked for; the first request will tell.
-        State::Idle(_) | State::Down(_) => Ok(false),
+        State::Idle(_) | State::Signing(..) | State::Down(_) => Ok(false),
     }
 }
 
@@ -106,7 +110,11 @@ fn check_overdue(client: &Client<'_>) -> Result<(), RunError> {
             State::Busy(_, since) if since.elapsed() > timeout => {
                 return Err(probe(format!("no answer within {timeout:?}")));
             }
-            State::Opening(_) | State::Busy(..) | State::Idle(_) | State::Down(_) => {}
+            State::Opening(_)
+            | State::Busy(..)
+            | State::Signing(..)
+            | State::Idle(_)
+            | State::Down(_) => {}
         }
     }
     Ok(())

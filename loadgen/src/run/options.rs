@@ -1,6 +1,6 @@
 //! What the command line says.
 
-use super::query::Interface;
+use super::message::Interface;
 use super::result::Spacing;
 use crate::report::Outputs;
 use shikaku_domain::{Day, MedicalInstitutionCode};
@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// Longest warm-up, measured part or answer time.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest label, in characters.
+const LABEL_CHARS_MAX: usize = 200;
 
 /// How to run the load.
 ///
@@ -62,6 +65,19 @@ pub struct Args {
     /// Process of the server, if it is on this machine: the report tells the cores it may use.
     #[arg(long)]
     pub(super) server_pid: Option<u32>,
+    /// Threads that sign for the patients' cards, which costs half a millisecond of CPU each time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) signers: u32,
+    /// Make visits with My Number cards instead of lookups: a challenge, a session for the card's
+    /// signature, the eligibility. A scenario says itself which of its streams do.
+    #[arg(long, conflicts_with_all = ["scenario", "constant_path", "recorded"])]
+    pub(super) cards: bool,
+    /// The server's metrics, http://HOST:PORT/metrics, to be read once a second beside the run.
+    #[arg(long)]
+    pub(super) metrics: Option<String>,
+    /// Something to tell in the report, NAME=VALUE, such as commit=1a2b3c. May be repeated.
+    #[arg(long = "label", value_parser = parse_label)]
+    pub(super) labels: Vec<(String, String)>,
     /// How requests are spread over time.
     #[arg(long, value_enum, default_value = "even")]
     pub(super) spacing: Spacing,
@@ -180,6 +196,15 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     match parse_warmup(text)? {
         Duration::ZERO => Err("must be longer than 0 s".to_owned()),
         duration => Ok(duration),
+    }
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && text.chars().count() <= LABEL_CHARS_MAX => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err(format!("must be NAME=VALUE of at most {LABEL_CHARS_MAX} characters")),
     }
 }
 

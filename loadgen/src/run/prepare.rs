@@ -2,17 +2,20 @@
 
 use super::client::{Setup, StreamSetup};
 use super::drive::Job;
+use super::message::{Interface, Style};
+use super::metrics::Source;
 use super::options::Args;
 use super::plan::{Curve, Plan, Random};
-use super::query::{Interface, Mix, Prepared, Style};
+use super::query::{Mix, Prepared};
 use super::result::{Description, Model, Spacing};
-use super::scenario::{self, Scenario};
+use super::scenario::{self, Scenario, StreamSpec};
 use super::source::{self, People};
 use super::target::{Identities, Reach, Target};
+use super::visits::{CARDS_MAX, CardMix, Cards, VisitStyle, Visits};
 use super::{RunError, login, progress_bar};
 use crate::population::{BLOCK, Population};
 use indicatif::ProgressBar;
-use shikaku_domain::{Day, MedicalInstitutionCode};
+use shikaku_domain::{Day, MedicalInstitutionCode, Registration};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +45,15 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
         let reason = "it ends before the warm-up is over: nothing would be measured".to_owned();
         return Err(RunError::Option { option: "--warmup", reason });
     }
-    let questions = Questions::new(args, &target)?;
-    let counts = counts(args, &curves);
+    let has_cards = scenario.streams.iter().any(|stream| stream.cards.is_some());
+    if has_cards && target.code(0).is_none() {
+        return Err(RunError::NoFacility);
+    }
+    let mut questions = Questions::new(args, &target)?;
+    if let (true, Some(folder)) = (has_cards, &args.population) {
+        questions.cards = Some(Cards::of(folder)?);
+    }
+    let counts = counts(args, &curves, &scenario.streams);
     let bar = progress_bar(counts.iter().sum(), "preparing {pos} of {len} questions");
     let mut streams = Vec::new();
     let mut first = 0;
@@ -51,10 +61,17 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
         // Each stream has questions of its own, but the first asks what a plain run would.
         let mut random = Random::new(seed);
         let own = if streams.is_empty() { seed } else { random.bits() ^ streams.len() as u64 };
-        let prepared = questions.make(count, spec.mix, own, &bar)?;
+        let (prepared, visits) = match spec.cards {
+            None => (questions.make(count, spec.mix, own, &bar)?, None),
+            Some(mix) => {
+                let visits = questions.visits(count, mix, own, &bar)?;
+                (Prepared::challenges(&target.authority), Some(Arc::new(visits)))
+            }
+        };
         streams.push(StreamSetup {
             name: spec.name.clone(),
             prepared: Arc::new(prepared),
+            visits,
             plan,
             connections: spec.connections,
             facilities: (first, spec.facilities as usize),
@@ -69,6 +86,7 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
         streams,
         model,
         threads: args.threads,
+        signers: args.signers,
         cores: args.cores.clone(),
         warmup,
         duration: end - warmup,
@@ -77,7 +95,8 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
     };
     check_setup(&setup)?;
     let description = describe(args, &scenario, &setup, &curves, seed);
-    Ok(Job { setup, description, server_pid: args.server_pid })
+    let metrics = args.metrics.as_deref().map(|url| Source::new(url, reach)).transpose()?;
+    Ok(Job { setup, description, server_pid: args.server_pid, metrics })
 }
 
 fn identities(args: &Args) -> Result<Option<Identities>, RunError> {
@@ -115,9 +134,8 @@ fn check_setup(setup: &Setup) -> Result<(), RunError> {
 
 fn of_options(args: &Args) -> Scenario {
     let points = args.rate.points(args.warmup, args.duration);
-    // Each connection is another facility's, as far as there are certificates.
-    let facilities = args.connections;
-    let stream = (args.connections, facilities, args.requests_per_connection, Mix::default());
+    let cards = args.cards.then(CardMix::default);
+    let stream = StreamSpec::only(args.connections, args.requests_per_connection, cards);
     Scenario::of_options(points, args.warmup, args.spacing, stream)
 }
 
@@ -146,19 +164,22 @@ fn plans(
 }
 
 /// How many questions to prepare for each stream: one for each request, as far as there is room.
-fn counts(args: &Args, curves: &[Curve]) -> Vec<u64> {
+fn counts(args: &Args, curves: &[Curve], streams: &[StreamSpec]) -> Vec<u64> {
     let totals: Vec<f64> = curves.iter().map(|curve| curve.total().max(1.0)).collect();
     let all: f64 = totals.iter().sum();
     let most = args.prepared.map_or(all.min(PREPARED_DEFAULT_MAX), f64::from);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 50 million")]
     let share = |total: &f64| (most * total / all).ceil().max(1.0) as u64;
-    totals.iter().map(share).collect()
+    let most = |stream: &StreamSpec| stream.cards.map_or(u64::MAX, |_| CARDS_MAX as u64);
+    totals.iter().map(share).zip(streams).map(|(count, stream)| count.min(most(stream))).collect()
 }
 
 /// Where questions come from.
 struct Questions<'a> {
     args: &'a Args,
     population: Option<Population>,
+    /// Only if some stream asks with cards.
+    cards: Option<Cards>,
     token: Option<String>,
     facility: MedicalInstitutionCode,
     authority: &'a str,
@@ -179,7 +200,8 @@ impl<'a> Questions<'a> {
             }
             (None, Interface::OqsJson | Interface::OqsXml) => return Err(RunError::NoFacility),
         };
-        Ok(Self { args, population, token, facility, authority: &target.authority })
+        let authority = &target.authority;
+        Ok(Self { args, population, cards: None, token, facility, authority })
     }
 
     fn make(
@@ -204,15 +226,42 @@ impl<'a> Questions<'a> {
             on: on.saturating_add_days(mix.days_ahead),
             mix,
         };
-        let people = People {
-            persons: population.spec().persons,
-            block_persons: BLOCK,
-            block: &|block| population.block(block),
-            insurers: population.insurers(),
-        };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let block = |block| population.block(block);
+        let people = people(population, &block);
         Prepared::lookups(count, &people, &style, seed, || bar.inc(1))
     }
+
+    fn visits(
+        &self,
+        count: u64,
+        mix: CardMix,
+        seed: u64,
+        bar: &ProgressBar,
+    ) -> Result<Visits, RunError> {
+        let (Some(population), Some(cards)) = (&self.population, &self.cards) else {
+            let reason = "visits with cards need the people who hold them".to_owned();
+            return Err(RunError::Option { option: "--population", reason });
+        };
+        let style = VisitStyle {
+            authority: self.authority,
+            on: self.args.date.unwrap_or(population.spec().date),
+            mix,
+            now: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default(),
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let block = |block| population.block(block);
+        let people = people(population, &block);
+        Visits::prepare(count, &people, cards, &style, seed, || bar.inc(1))
+    }
+}
+
+fn people<'p>(
+    population: &'p Population,
+    block: &'p dyn Fn(u64) -> Vec<Vec<Registration<'static>>>,
+) -> People<'p> {
+    let persons = population.spec().persons;
+    People { persons, block_persons: BLOCK, block, insurers: population.insurers() }
 }
 
 fn log_in(args: &Args, target: &Target) -> Result<String, RunError> {
@@ -233,7 +282,11 @@ fn describe(
     curves: &[Curve],
     seed: u64,
 ) -> Description {
-    let sizes = setup.streams.iter().map(|stream| stream.prepared.size());
+    let size = |stream: &StreamSetup| match &stream.visits {
+        None => stream.prepared.size(),
+        Some(visits) => visits.size(),
+    };
+    let sizes = setup.streams.iter().map(size);
     let (questions, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
     let measured = setup.duration.as_secs_f64();
     let warmup = setup.warmup.as_secs_f64();
@@ -275,6 +328,7 @@ fn describe(
         timeout_seconds: setup.timeout.as_secs_f64(),
         seed,
         started_at: String::new(),
+        labels: args.labels.iter().cloned().collect(),
         thresholds: scenario.thresholds.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! `shikaku-loadgen questions`: what a run asks, and the answers that it takes for right.
 
-use super::query::{Interface, Mix, Prepared, Style};
+use super::message::{Interface, Style};
+use super::query::{Mix, Prepared};
 use super::source::{self, People};
 use crate::population::BLOCK;
 use shikaku_domain::MedicalInstitutionCode;

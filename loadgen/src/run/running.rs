@@ -1,10 +1,11 @@
 //! The loop of a generator thread once the clock runs.
 
-use super::client::{CONNECT_TIME_MAX, Client, EVENTS_MAX, State};
+use super::client::{BELL, CONNECT_TIME_MAX, Client, EVENTS_MAX, State};
 use super::conn::{Failure, is_over};
 use super::http::Head;
 use super::lane::{Next, Ticket};
 use super::result::{Fault, OTHER_CODE};
+use super::visits::Step;
 use rustix::event::epoll::EventFlags;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,6 +18,19 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(10);
 /// Bytes of an unexpected answer that are searched for its error code.
 const CODE_WITHIN_BYTES: usize = 4096;
+
+/// An answer that is complete.
+#[derive(Clone, Copy)]
+pub(super) struct Answered {
+    /// The connection's place.
+    pub at: usize,
+    pub ticket: Ticket,
+    /// When its request was sent.
+    pub sent: Instant,
+    pub head: Head,
+    /// The server will not use the connection any more.
+    pub is_over: bool,
+}
 
 impl Client<'_> {
     /// Runs to the end; gives when sending ended, since the start.
@@ -36,7 +50,7 @@ impl Client<'_> {
                 ended = Some(self.close(now));
             }
             if let Some(ended) = ended {
-                let is_busy = |slot: &super::client::Slot| matches!(slot.state, State::Busy(..));
+                let is_busy = |slot: &super::client::Slot| slot.state.ticket().is_some();
                 let waited = self.since_start(now).saturating_sub(ended);
                 if waited > DRAIN_TIME_MAX || !self.slots.iter().any(is_busy) {
                     self.give_up(now);
@@ -47,7 +61,9 @@ impl Client<'_> {
             let until = due.map_or(next_tick, |due| next_tick.min(self.start + due));
             self.wait(until.saturating_duration_since(Instant::now()), &mut events);
             for event in &events {
-                if let Some(at) = self.place(event) {
+                if event.data.u64() == BELL {
+                    self.signed();
+                } else if let Some(at) = self.place(event) {
                     self.handle(at, event.flags);
                     self.dispatch(Instant::now());
                 }
@@ -55,7 +71,7 @@ impl Client<'_> {
         }
     }
 
-    fn since_start(&self, now: Instant) -> Duration {
+    pub(super) fn since_start(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.start)
     }
 
@@ -109,11 +125,14 @@ impl Client<'_> {
         let Some(question) = lane.prepared.question(ticket.k) else { return };
         let idle_since = match slot.state {
             State::Idle(since) => since.saturating_duration_since(self.start),
-            State::Down(_) | State::Opening(_) | State::Busy(..) => Duration::ZERO,
+            State::Down(_) | State::Opening(_) | State::Busy(..) | State::Signing(..) => {
+                Duration::ZERO
+            }
         };
         let sent = Instant::now();
         slot.state = State::Busy(ticket, sent);
         slot.left = slot.left.map(|left| left.saturating_sub(1));
+        (slot.step, slot.served) = (Step::default(), Duration::ZERO);
         self.requests += 1;
         let since_start = sent.saturating_duration_since(self.start);
         // Both a request and a connection were there from then on.
@@ -151,15 +170,27 @@ impl Client<'_> {
                     self.reopen(at);
                 }
             }
+            State::Signing(..) => {
+                if is_over(flags) || !conn.is_quiet() {
+                    self.fail(at, Fault::Closed);
+                }
+            }
             State::Busy(ticket, sent) => match conn.advance(flags) {
                 Ok(None) => {}
-                Ok(Some(head)) => self.answered(at, ticket, sent, head, is_over(flags)),
+                Ok(Some(head)) => {
+                    let answered = Answered { at, ticket, sent, head, is_over: is_over(flags) };
+                    match self.lanes.get(slot.lane).and_then(|lane| lane.visits.clone()) {
+                        None => self.answered(&answered),
+                        Some(visits) => self.stepped(&visits, &answered),
+                    }
+                }
                 Err(failure) => self.fail(at, Failure::fault(&failure)),
             },
         }
     }
 
-    fn answered(&mut self, at: usize, ticket: Ticket, sent: Instant, head: Head, is_over: bool) {
+    fn answered(&mut self, answered: &Answered) {
+        let Answered { at, ticket, sent, head, is_over } = *answered;
         let done = Instant::now();
         let since_start = done.saturating_duration_since(self.start);
         let latency = since_start.saturating_sub(ticket.due);
@@ -200,7 +231,12 @@ impl Client<'_> {
             lane.measured.counts.bytes_received += conn.answer_bytes() as u64;
             *lane.measured.counts.statuses.entry(head.status).or_default() += 1;
         }
-        if head.closes || is_over || slot.left == Some(0) {
+        self.free(at, head.closes || is_over);
+    }
+
+    /// The connection has done its work; it goes on unless it is over or old enough.
+    pub(super) fn free(&mut self, at: usize, is_over: bool) {
+        if is_over || self.slots.get(at).is_some_and(|slot| slot.left == Some(0)) {
             self.reopen(at);
         } else {
             self.idle(at);
@@ -208,9 +244,9 @@ impl Client<'_> {
     }
 
     /// The request has failed and the connection is of no further use.
-    fn fail(&mut self, at: usize, fault: Fault) {
+    pub(super) fn fail(&mut self, at: usize, fault: Fault) {
         let Some(slot) = self.slots.get_mut(at) else { return };
-        if let (State::Busy(ticket, _), Some(lane)) = (slot.state, self.lanes.get_mut(slot.lane)) {
+        if let (Some(ticket), Some(lane)) = (slot.state.ticket(), self.lanes.get_mut(slot.lane)) {
             self.series.now.failed += 1;
             if ticket.is_measured {
                 *lane.measured.counts.faults.entry(fault).or_default() += 1;
@@ -264,14 +300,22 @@ impl Client<'_> {
         self.series.advance(self.since_start(now));
         for at in 0..self.slots.len() {
             match self.slots.get(at).map(|slot| slot.state) {
-                Some(State::Busy(_, sent)) if now.duration_since(sent) > self.setup.timeout => {
+                Some(State::Busy(_, sent) | State::Signing(_, sent))
+                    if now.duration_since(sent) > self.setup.timeout =>
+                {
                     self.fail(at, Fault::Timeout);
                 }
                 Some(State::Opening(since)) if now.duration_since(since) > CONNECT_TIME_MAX => {
                     self.lose(at);
                 }
                 Some(State::Down(again)) if now >= again => self.reopen(at),
-                Some(State::Busy(..) | State::Opening(_) | State::Down(_) | State::Idle(_))
+                Some(
+                    State::Busy(..)
+                    | State::Signing(..)
+                    | State::Opening(_)
+                    | State::Down(_)
+                    | State::Idle(_),
+                )
                 | None => {}
             }
         }
@@ -290,8 +334,7 @@ impl Client<'_> {
     fn give_up(&mut self, now: Instant) {
         let since = self.since_start(now);
         for slot in &self.slots {
-            if let (State::Busy(ticket, _), Some(lane)) =
-                (slot.state, self.lanes.get_mut(slot.lane))
+            if let (Some(ticket), Some(lane)) = (slot.state.ticket(), self.lanes.get_mut(slot.lane))
                 && ticket.is_measured
             {
                 lane.measured.counts.unanswered += 1;
@@ -302,7 +345,7 @@ impl Client<'_> {
 }
 
 /// The stable code that an error of the engine states, such as `SHK-ENG-001`.
-fn error_code(body: &[u8]) -> &str {
+pub(super) fn error_code(body: &[u8]) -> &str {
     let body = body.get(..CODE_WITHIN_BYTES).unwrap_or(body);
     let found = memchr::memmem::find(body, b"SHK-").and_then(|at| body.get(at..));
     let is_part = |b: &&u8| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'-';

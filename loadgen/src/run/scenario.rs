@@ -5,6 +5,7 @@ use super::calendar::Calendar;
 use super::plan::Curve;
 use super::query::Mix;
 use super::result::Spacing;
+use super::visits::CardMix;
 use serde::Deserialize;
 use std::path::Path;
 use std::time::Duration;
@@ -71,6 +72,8 @@ pub(super) struct StreamSpec {
     /// What is asked about.
     #[serde(default)]
     pub mix: Mix,
+    /// Instead of lookups: visits with a My Number card, and how their patients behave.
+    pub cards: Option<CardMix>,
 }
 
 /// A time such as `10s` or `1h 30m`.
@@ -86,6 +89,29 @@ impl<'de> Deserialize<'de> for Span {
 
 const fn one() -> u64 {
     1
+}
+
+impl StreamSpec {
+    /// The only stream of a run that the command line describes.
+    pub(super) fn only(
+        connections: u32,
+        requests_per_connection: Option<u32>,
+        cards: Option<CardMix>,
+    ) -> Self {
+        Self {
+            name: if cards.is_some() { "card visits" } else { "lookups" }.to_owned(),
+            share: 1.0,
+            rate: Vec::new(),
+            hours: Vec::new(),
+            weekdays: Vec::new(),
+            connections,
+            // Each connection is another facility's, as far as there are certificates.
+            facilities: connections,
+            requests_per_connection,
+            mix: Mix::default(),
+            cards,
+        }
+    }
 }
 
 impl Scenario {
@@ -111,28 +137,17 @@ impl Scenario {
         rate: Vec<(Duration, f64)>,
         warmup: Duration,
         spacing: Spacing,
-        stream: (u32, u32, Option<u32>, Mix),
+        stream: StreamSpec,
     ) -> Self {
-        let (connections, facilities, requests_per_connection, mix) = stream;
         Self {
-            title: "Lookups as the command line says".to_owned(),
+            title: format!("{} as the command line says", stream.name),
             spacing,
             seed: one(),
             warmup: Span(warmup),
             rate: rate.into_iter().map(|(at, rate)| (Span(at), rate)).collect(),
             calendar: None,
             thresholds: Vec::new(),
-            streams: vec![StreamSpec {
-                name: "lookups".to_owned(),
-                share: 1.0,
-                rate: Vec::new(),
-                hours: Vec::new(),
-                weekdays: Vec::new(),
-                connections,
-                facilities,
-                requests_per_connection,
-                mix,
-            }],
+            streams: vec![stream],
         }
     }
 
@@ -158,6 +173,9 @@ impl Scenario {
             }
             if stream.requests_per_connection == Some(0) {
                 return wrong("requests_per_connection must be at least 1; leave it out for never");
+            }
+            if stream.cards.is_some_and(|cards| !cards.is_in_range()) {
+                return wrong("shares of cards are 0 to 1000 in 1000, pin and visual together");
             }
             if !stream.mix.is_in_range() {
                 return wrong("shares of the mix are 0 to 1000 in 1000, days_ahead -3650 to 3650");

@@ -135,7 +135,7 @@ fn scaled(job: &Job, factor: f64) -> Result<Job, RunError> {
     let mut description = job.description.clone();
     description.target_per_second = description.target_per_second.map(|rate| rate * factor);
     description.plan.iter_mut().for_each(|point| point.1 *= factor);
-    Ok(Job { setup, description, server_pid: job.server_pid })
+    Ok(Job { setup, description, server_pid: job.server_pid, metrics: None })
 }
 
 fn judge(result: &RunResult, goal: Goal) -> Trial {

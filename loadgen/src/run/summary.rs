@@ -25,6 +25,9 @@ impl fmt::Display for Summary<'_> {
                 row(f, &format!("  {}", stream.name), &stream.measured.latency)?;
             }
         }
+        for (name, times) in &result.total.steps {
+            row(f, &format!("  card: {name}"), times)?;
+        }
         writeln!(f)?;
         counts(f, result)?;
         verdict(f, result)
@@ -97,6 +100,18 @@ fn counts(f: &mut fmt::Formatter<'_>, result: &RunResult) -> fmt::Result {
              thread {busiest:.0} %",
             worker.name, worker.generator_cores, worker.cores
         )?;
+        if let Some(work) = &worker.signing {
+            let cpu = work.cpu_seconds.unwrap_or_default();
+            writeln!(
+                f,
+                "signing     {} RSA-2048 signatures by {} threads: {cpu:.2} s of CPU, {:.2} ms \
+                 each, busiest thread {:.0} %: signing is the generator's limit",
+                work.signatures,
+                work.threads,
+                cpu * 1e3 / work.signatures.max(1) as f64,
+                work.busiest_thread.unwrap_or_default() * 100.0
+            )?;
+        }
         if !worker.server_cores.is_empty() {
             writeln!(f, "server      on cores {}", worker.server_cores)?;
         }

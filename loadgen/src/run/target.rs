@@ -173,7 +173,7 @@ const fn is_refusal(alert: AlertDescription) -> bool {
     )
 }
 
-fn resolve(host: &str, port: u16, reach: Reach) -> Result<SocketAddr, RunError> {
+pub(super) fn resolve(host: &str, port: u16, reach: Reach) -> Result<SocketAddr, RunError> {
     let addresses = (host, port)
         .to_socket_addrs()
         .map_err(|source| RunError::Unreachable { target: format!("{host}:{port}"), source })?;

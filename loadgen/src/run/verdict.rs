@@ -50,6 +50,8 @@ pub enum ReasonKind {
     GeneratorLate,
     /// [`BUSY_SHARE_MAX`]: the generator had no time left.
     GeneratorBusy,
+    /// [`BUSY_SHARE_MAX`]: the cards had no time left to sign.
+    SigningBusy,
     /// A worker was lost on the way; its numbers are missing.
     WorkerLost,
 }
@@ -63,6 +65,7 @@ pub fn judge(result: &RunResult) -> Verdict {
     if result.description.model == Model::Open {
         invalid.extend(lag(result));
         invalid.extend(busy(result));
+        invalid.extend(signing(result));
     }
     Verdict { invalid, has_wrong_answers: result.total.counts.wrong > 0 }
 }
@@ -109,6 +112,20 @@ fn busy(result: &RunResult) -> Option<Reason> {
         text: format!(
             "a generator thread was busy for {:.0} % of the time and may have read answers late; \
              use more threads or workers, or lower the rate",
+            busiest * 100.0
+        ),
+    })
+}
+
+fn signing(result: &RunResult) -> Option<Reason> {
+    let shares = result.workers.iter().filter_map(|w| w.signing.as_ref()?.busiest_thread);
+    let busiest = shares.fold(0.0, f64::max);
+    (busiest > BUSY_SHARE_MAX).then(|| Reason {
+        kind: ReasonKind::SigningBusy,
+        text: format!(
+            "a thread that signs for the cards was busy for {:.0} % of the time: signing is the \
+             generator's limit here; use more --signers on cores of their own, more workers, or a \
+             lower rate",
             busiest * 100.0
         ),
     })

@@ -9,17 +9,14 @@ use crate::metrics::Interface;
 use crate::problem::EngineError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use shikaku_domain::{
-    CONSENT_SECONDS, CardCertificateId, CertificateLife, CharacterCode, ConsentChoice, Day,
-    Entitlement, InformationType, Insurer, LimitApplicationCertificateRelatedConsFlg,
-    MedicalInstitutionCode, Outcome, PersonId, PrescriptionIssueSelect, QualificationValidity,
-    ReferenceClassification, Timestamp, decide_holder, disclose_by_consent,
+    CardCertificateId, CertificateLife, ConsentChoice, Day, Entitlement, MedicalInstitutionCode,
+    Outcome, PersonId, PrescriptionIssueSelect, QualificationValidity, Timestamp, decide_holder,
 };
 use shikaku_store::{CardAction, Reader};
-use shikaku_wire::oqs::{Answered, CardNotice, MessageResult, SingleAnswer, WithCard, to_xml};
+use shikaku_wire::oqs::CardNotice;
 use shikaku_wire::v1::{
-    CardEligibilityRequest, CardEligibilityResponse, EligibilityAnswer, parse_card_eligibility,
+    CardEligibilityRequest, CardEligibilityResponse, HolderAnswer, parse_card_eligibility,
 };
-use std::sync::Arc;
 
 /// What is this card's holder entitled to?
 struct AskHolder {
@@ -50,77 +47,33 @@ impl Question for AskHolder {
         };
         let registrations = reader.registrations_of(person)?;
         let entitlement = decide_holder(&registrations, self.on);
-        let body = self.write(&entitlement, reader)?;
+        let body = self.write(&entitlement, reader);
         Ok(Ok(Written { person, validity: entitlement.main.validity(), body }))
     }
 }
 
 impl AskHolder {
-    fn write(
-        &self,
-        entitlement: &Entitlement<'_, '_>,
-        reader: &Reader,
-    ) -> Result<Vec<u8>, EngineError> {
-        let Entitlement { main, medical_aid } = entitlement;
-        let show = |outcome| disclose_by_consent(outcome, &self.consents, self.facility, self.on);
-        let (shown, aid) = (show(main), medical_aid.as_ref().and_then(show));
-        let insurer = insurer_of(Some(main), reader);
-        let office = insurer_of(medical_aid.as_ref(), reader);
-        let at = Timestamp::from_unix_seconds(self.now);
-        let card = WithCard {
+    fn write(&self, entitlement: &Entitlement<'_, '_>, reader: &Reader) -> Vec<u8> {
+        let insurer_of = |outcome: Option<&Outcome<'_, '_>>| {
+            reader.insurer(outcome?.registration()?.card.insurer)
+        };
+        let insurer = insurer_of(Some(&entitlement.main));
+        let office = insurer_of(entitlement.medical_aid.as_ref());
+        let mut body = Vec::with_capacity(4 * ANSWER_BYTES);
+        let answer = HolderAnswer {
+            now: self.now,
+            on: self.on,
+            facility: self.facility,
+            entitlement,
+            insurer: insurer.as_deref(),
+            office: office.as_deref(),
             consents: self.consents,
-            until: Timestamp::from_unix_seconds(self.now.saturating_add(CONSENT_SECONDS)),
             prescription: self.prescription,
             notice: self.notice,
-            beside: aid.as_ref().map(|shown| (shown, office.as_deref())),
+            file_identifier: self.file_identifier.as_deref(),
         };
-        let (outcome, disclosure) = (*main, shown.as_ref());
-        let insurer = insurer.as_deref();
-        let with_card = Some(&card);
-        let mut body = Vec::with_capacity(4 * ANSWER_BYTES);
-        body.extend_from_slice(br#"{"answer":"#);
-        EligibilityAnswer { at, on: self.on, outcome, disclosure, insurer, with_card }
-            .write(&mut body);
-        let limit_consent =
-            match self.consents.includes(InformationType::LimitApplicationCertificate) {
-                true => LimitApplicationCertificateRelatedConsFlg::Given,
-                false => LimitApplicationCertificateRelatedConsFlg::NotGiven,
-            };
-        let message = SingleAnswer {
-            process_execution_time: at,
-            qualification_confirmation_date: Some(self.on),
-            medical_institution_code: Some(self.facility),
-            arbitrary_file_identifier: self.file_identifier.as_deref(),
-            reference_classification: ReferenceClassification::MyNumberCard,
-            result: MessageResult::Answered(Answered {
-                outcome,
-                disclosure,
-                insurer,
-                limit_consent,
-                with_card,
-                search_info: None,
-            }),
-        };
-        let mut xml = Vec::with_capacity(ANSWER_BYTES);
-        // What XML lacks is shown as 〓, as in every other answer; nothing else is lost in UTF-8.
-        let _ = to_xml(&message, CharacterCode::Utf8, &mut xml);
-        body.extend_from_slice(br#","receiptMessage":"#);
-        let xml = str::from_utf8(&xml).map_err(|_| EngineError::Fault)?;
-        serde_json::to_writer(&mut body, xml).map_err(|_| EngineError::Fault)?;
-        body.push(b'}');
-        Ok(body)
-    }
-}
-
-fn insurer_of(outcome: Option<&Outcome<'_, '_>>, reader: &Reader) -> Option<Arc<Insurer>> {
-    match outcome? {
-        Outcome::Valid(registration)
-        | Outcome::Invalid(registration)
-        | Outcome::ValidUnregistered(registration) => reader.insurer(registration.card.insurer),
-        Outcome::InvalidNewerExists
-        | Outcome::NotFound
-        | Outcome::UnknownInsurer
-        | Outcome::Ambiguous => None,
+        answer.write(&mut body);
+        body
     }
 }
 

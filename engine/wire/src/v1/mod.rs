@@ -6,6 +6,7 @@
 mod card;
 mod card_request;
 mod card_response;
+mod holder_answer;
 mod iso;
 mod request;
 mod response;
@@ -25,6 +26,7 @@ pub use card_response::{
     CardEligibilityResponse, CertificateState, ChallengeResponse, ConsentState, ConsentsResponse,
     ProposedPerson, RegisteredResponse, RegistrationResponse, SessionResponse,
 };
+pub use holder_answer::HolderAnswer;
 pub use request::{EligibilityQuestion, EligibilityRequest, FieldProblem, parse_eligibility};
 pub use response::{
     ConsentGiven, ElderlyRecipientCertificate, Eligibility, EligibilityResponse,

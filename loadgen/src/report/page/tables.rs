@@ -4,7 +4,7 @@ use super::both;
 use crate::report::compare::{Figure, Ratio};
 use crate::report::threshold::Outcome;
 use crate::report::words;
-use crate::run::result::{Fault, Measured, Model, RunResult, Spacing};
+use crate::run::result::{Fault, Measured, Model, RunResult, Spacing, Worker};
 use maud::{Markup, html};
 
 const POINTS: [(f64, &str); 8] = [
@@ -105,6 +105,42 @@ fn fault_text(fault: Fault) -> &'static str {
         Fault::BodyTooLong => "長すぎる本文 body too long",
         Fault::Excess => "余分なバイト bytes after the answer",
     }
+}
+
+/// With cards: each step of a visit, and the card's own time.
+pub(super) fn steps(run: &RunResult) -> Markup {
+    html! { @if !run.total.steps.is_empty() {
+        h2 { (both("カードによる確認の各段階", "Steps of a visit with a card")) }
+        div.table { table {
+            thead { tr {
+                th { (both("段階", "step")) } th.n { (both("回数", "times")) }
+                th.n { "p50" } th.n { "p99" } th.n { "p99.9" } th.n { (both("最大", "longest")) }
+            } }
+            tbody { @for (name, times) in &run.total.steps { tr {
+                th scope="row" { (name) } td.n { (words::count(times.count())) }
+                @for share in [0.5, 0.99, 0.999, 1.0] { td.n { (words::time(times.quantile(share))) } }
+            } } }
+        } }
+        p.note { (both("signature はカードの署名（負荷生成側で実行、待ち時間を含む）。ほかはサーバーの応答時間。",
+            "signature is the card's, made by the generator, with the wait for a free thread; the others are the server's.")) }
+    } }
+}
+
+/// What the cards' signatures cost the generator.
+pub(super) fn signing(run: &RunResult) -> Markup {
+    let of = |worker: &Worker| Some((worker.name.clone(), worker.signing.clone()?));
+    let all: Vec<_> = run.workers.iter().filter_map(of).collect();
+    html! { @for (name, work) in &all {
+        p.note {
+            (name) ": " (words::count(work.signatures)) " RSA-2048 signatures, " (work.threads) " threads, "
+            @if let Some(cpu) = work.cpu_seconds {
+                (format!("{cpu:.1} s")) " of CPU, "
+                (format!("{:.2} ms", cpu * 1e3 / (work.signatures.max(1) as f64))) " each"
+                @if let Some(busy) = work.busiest_thread { ", busiest thread " (format!("{:.0} %", busy * 100.0)) }
+            }
+            ". " (both("署名は負荷生成側の限界です。", "Signing is the generator's limit."))
+        }
+    } }
 }
 
 fn streams(run: &RunResult) -> Markup {
@@ -225,7 +261,10 @@ pub(super) fn settings(run: &RunResult) -> Markup {
     ];
     html! {
         h2 { (both("設定", "Configuration")) }
-        div.table { table { tbody { @for (ja, en, value) in rows { tr { th scope="row" { (both(ja, en)) } td { (value) } } } } } }
+        div.table { table { tbody {
+            @for (ja, en, value) in rows { tr { th scope="row" { (both(ja, en)) } td { (value) } } }
+            @for (name, value) in &d.labels { tr { th scope="row" { (name) } td { (value) } } }
+        } } }
     }
 }
 

@@ -72,10 +72,28 @@ fn every_chart_can_also_stand_by_itself() {
     let runs = [sample(Sample::Valid)];
     let svgs = Page { runs: &runs, baseline: &[], outcomes: &[] }.svgs().unwrap();
     let names: Vec<_> = svgs.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["rate", "latency", "lag", "histogram", "percentiles"]);
+    let over_time = ["rate", "latency", "lag", "histogram", "percentiles"];
+    assert_eq!(names, [&over_time[..], &["server-cpu", "server-answers"]].concat());
     for (_, svg) in &svgs {
         assert!(svg.starts_with("<svg") && svg.contains("prefers-color-scheme"), "{svg}");
     }
+}
+
+#[test]
+fn what_the_server_told_of_itself_stands_beside_and_is_not_missed_where_it_told_nothing() {
+    let html = page(&[sample(Sample::Valid)], &[]);
+    assert!(
+        html.contains("process_resident_memory_bytes") && html.contains("0.50 cores"),
+        "{html}"
+    );
+    assert!(!page(&[sample(Sample::Wrong)], &[]).contains("process_resident_memory_bytes"));
+}
+
+#[test]
+fn the_generator_s_own_signing_and_what_its_user_wants_told_are_shown() {
+    let html = page(&[sample(Sample::Valid)], &[]);
+    assert!(html.contains("0.54 ms") && html.contains("3,900"), "CPU of one signature");
+    assert!(html.contains("0123456789ab"), "the commit");
 }
 
 #[test]

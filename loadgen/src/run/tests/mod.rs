@@ -58,6 +58,7 @@ impl Plain {
         let stream = StreamSetup {
             name: "lookups".to_owned(),
             prepared: self.prepared,
+            visits: None,
             plan: Plan::Rate { curve: Arc::new(curve), spacing: self.spacing, seed: 1 },
             connections: self.connections,
             facilities: (0, facilities),
@@ -68,6 +69,7 @@ impl Plain {
             streams: vec![stream],
             model: self.model,
             threads: self.threads,
+            signers: 1,
             cores: Vec::new(),
             warmup: self.warmup,
             duration: self.duration,
@@ -75,7 +77,7 @@ impl Plain {
             part: (0, 1),
         };
         let description = Description { model: self.model, ..Description::default() };
-        drive(&Job { setup, description, server_pid: None }, None, &mut |_| {})
+        drive(&Job { setup, description, server_pid: None, metrics: None }, None, &mut |_| {})
     }
 
     /// What it counted.

@@ -3,7 +3,8 @@
 use super::server::{Act, ok, serve};
 use super::{Plain, plain};
 use crate::run::Summary;
-use crate::run::query::{Interface, Mix, Prepared, Style};
+use crate::run::message::{Interface, Style};
+use crate::run::query::{Mix, Prepared};
 use crate::run::result::RunResult;
 use crate::run::source::People;
 use shikaku_domain::{

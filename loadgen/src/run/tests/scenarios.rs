@@ -26,16 +26,18 @@ fn every_scenario_of_the_repository_can_be_run() {
 }
 
 #[test]
-fn the_national_peak_asks_15000_a_second_and_can_be_scaled() {
+fn the_national_peak_asks_15000_lookups_and_1000_visits_a_second_and_can_be_scaled() {
     let scenario = Scenario::read(&folder().join("national-peak.toml")).unwrap();
     let at_peak = |factor| {
         let curves = scenario.curves(factor).unwrap();
         curves.iter().map(|curve| curve.rate_after(30.0)).sum::<f64>().round()
     };
-    assert_eq!((at_peak(1.0), at_peak(0.1)), (15_000.0, 1_500.0));
+    let cards = scenario.streams.iter().position(|stream| stream.cards.is_some()).unwrap();
+    assert!((scenario.curves(1.0).unwrap()[cards].rate_after(30.0) - 1000.0).abs() < 1e-6);
+    assert_eq!((at_peak(1.0), at_peak(0.1)), (16_000.0, 1_600.0));
     let points = sum(&scenario.curves(1.0).unwrap());
     let rounded: Vec<_> = points.iter().map(|(at, rate)| (*at, rate.round())).collect();
-    assert_eq!(rounded, [(0.0, 3000.0), (8.0, 15000.0), (70.0, 15000.0), (70.0, 0.0)]);
+    assert_eq!(rounded, [(0.0, 3200.0), (8.0, 16000.0), (70.0, 16000.0), (70.0, 0.0)]);
 }
 
 #[test]
@@ -45,7 +47,16 @@ fn the_month_has_its_peak_on_a_morning_after_a_holiday() {
     let (at, rate) = all.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
     // Monday 2 November follows a Sunday; Tuesday 24 November follows a holiday on a Monday.
     let (day, hour) = ((at / 24.0).floor() + 1.0, at % 24.0);
-    assert_eq!(rate.round(), 5000.0);
+    assert_eq!(rate.round(), 1500.0);
+    // 37 % of all checks are made with the number of an insurance card.
+    let (numbers, total) = scenario.streams.iter().zip(scenario.curves(1.0).unwrap()).fold(
+        (0.0, 0.0),
+        |(numbers, all), (stream, curve)| {
+            let number = if stream.cards.is_none() { curve.total() } else { 0.0 };
+            (numbers + number, all + curve.total())
+        },
+    );
+    assert!((numbers / total - 0.37).abs() < 0.01, "{}", numbers / total);
     assert!([2.0, 9.0, 16.0, 30.0].contains(&day) && (9.0..=11.0).contains(&hour), "{day} {hour}");
 }
 

@@ -1,151 +1,14 @@
-//! What a run leaves behind: one value that is the JSON file, the message of a worker to its
-//! coordinator, and what reports are made of.
-//!
-//! Results of workers that ran at the same time merge into one ([`RunResult::merge`]); percentiles
-//! are never averaged, histograms are added.
+//! Counts and times, and how those of several threads and workers become one.
 
-use super::times::{PackedTimes, Times};
-use super::verdict::{Verdict, judge};
+use crate::run::times::{PackedTimes, Times};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// Version of the layout; grows when a field changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 2;
-/// Most wrong answers kept, by thread, by worker and in the result.
-pub const EXAMPLES_MAX: usize = 20;
 /// Most different error codes counted by name; others are counted as [`OTHER_CODE`].
 pub const CODES_MAX: usize = 64;
 /// Under this name answers are counted whose error code is one too many, or none.
 pub const OTHER_CODE: &str = "other";
-
-/// A finished run. Times of the series are counted from the start of the plan, warm-up included.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RunResult {
-    /// [`SCHEMA_VERSION`].
-    pub schema_version: u32,
-    /// What was planned.
-    pub description: Description,
-    /// Where the generators ran, one entry a worker.
-    pub workers: Vec<Worker>,
-    /// Length of the measured part that took place, in seconds.
-    pub measured_seconds: f64,
-    /// The run was ended early by its user or by a loss (see the verdict).
-    pub partial: bool,
-    /// Everything of the measured part together.
-    pub total: Measured,
-    /// The same by stream, in the order of the plan. Sums to `total`.
-    pub streams: Vec<Stream>,
-    /// Second by second from the start, warm-up included.
-    pub seconds: Vec<Second>,
-    /// The first [`EXAMPLES_MAX`] wrong answers, also of the warm-up.
-    pub wrong_examples: Vec<WrongAnswer>,
-    /// Events worth telling, such as a step of the machine's clock.
-    pub notes: Vec<String>,
-    /// Whether the numbers may be used.
-    pub verdict: Verdict,
-}
-
-/// What was to be done.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Description {
-    /// Name of the scenario; `lookups` for a run that the command line describes.
-    pub scenario: String,
-    /// One sentence about it.
-    pub title: String,
-    /// Whether requests wait for the clock or for answers.
-    pub model: Model,
-    /// How requests are spread within a moment.
-    pub spacing: Spacing,
-    /// `host:port`.
-    pub target: String,
-    /// Whether the connections are TLS with a client certificate.
-    pub tls: bool,
-    /// What is asked: an interface's name, or `constant PATH`.
-    pub questions: String,
-    /// Facilities with a certificate of their own.
-    pub facilities: u32,
-    /// Connections of all workers together.
-    pub connections: u32,
-    /// Different questions prepared, of all streams.
-    pub prepared_questions: u64,
-    /// Memory they take, in bytes.
-    pub prepared_bytes: u64,
-    /// Time before measuring begins, in seconds.
-    pub warmup_seconds: f64,
-    /// The measured part, in seconds.
-    pub planned_seconds: f64,
-    /// Mean planned rate of the measured part, of all workers; `None` in the closed model.
-    pub target_per_second: Option<f64>,
-    /// Planned rate over time: points (seconds since the start, requests a second) to be joined
-    /// by straight lines; two points at one time are a step. Empty in the closed model.
-    pub plan: Vec<(f64, f64)>,
-    /// Longest wait for one answer, in seconds.
-    pub timeout_seconds: f64,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// When the run began, RFC 3339.
-    pub started_at: String,
-    /// What the run has to meet, such as `p99 < 5ms`, as the scenario says it.
-    pub thresholds: Vec<String>,
-}
-
-/// When the next request is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Model {
-    #[default]
-    /// By a plan that never waits for the server: queueing shows as latency.
-    Open,
-    /// As soon as a connection has its answer: hides queueing.
-    Closed,
-}
-
-/// How requests are spread over time.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Spacing {
-    /// Equal gaps.
-    #[default]
-    Even,
-    /// Exponential gaps, as callers who know nothing of each other arrive.
-    Poisson,
-    /// As recorded in a file.
-    #[value(skip)]
-    Recorded,
-}
-
-/// A process that generated load, and what it cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Worker {
-    /// `local`, or the address under which the coordinator knows it.
-    pub name: String,
-    /// Version of the program.
-    pub version: String,
-    /// Processor's name.
-    pub processor: String,
-    /// Cores of the machine.
-    pub cores: u32,
-    /// Cores that the generator may use, such as `1` or `0-3`; empty where unknown.
-    pub generator_cores: String,
-    /// Cores that the server may use, where its process is known; empty otherwise.
-    pub server_cores: String,
-    /// Memory of the machine, in bytes; zero where unknown.
-    pub memory_bytes: u64,
-    /// Kernel's name and version.
-    pub system: String,
-    /// Generator threads.
-    pub threads: u32,
-    /// CPU time of the whole run, warm-up included, in seconds; `None` where unknown.
-    pub cpu_seconds: Option<f64>,
-    /// The busiest thread's share of one core, 0 to 1; `None` where unknown.
-    pub busiest_thread: Option<f64>,
-    /// CPU time for one request of the whole run, in microseconds; `None` where unknown.
-    pub cpu_us_per_request: Option<f64>,
-}
 
 /// Counts and times of a part of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -156,11 +19,16 @@ pub struct Measured {
     /// bound for every request that timed out, stayed unanswered or was never sent. Other
     /// failures are left out, so that failing fast improves no percentile.
     pub latency: Times,
-    /// From the actual send to the last byte, of answers that the plan expects.
+    /// From the actual send to the last byte, of answers that the plan expects; with cards, of a
+    /// visit's questions together, without the card's time to sign.
     pub service: Times,
     /// From the due time to the send, of requests that found an idle connection: the generator's
     /// own fault.
     pub lag: Times,
+    /// With cards: how long the server took for each step of a visit by its name, and the card for
+    /// its `signature`, waiting for a free signing thread included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<String, Times>,
 }
 
 /// How often what happened, in the measured part.
@@ -335,6 +203,14 @@ impl Measured {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.lag.merge(&other.lag);
+        for (name, times) in &other.steps {
+            self.step(name).merge(times);
+        }
+    }
+
+    /// The times of a step of visits with cards.
+    pub fn step(&mut self, name: &str) -> &mut Times {
+        self.steps.entry(name.to_owned()).or_default()
     }
 }
 
@@ -356,7 +232,7 @@ impl Second {
 }
 
 /// Adds the seconds of another thread or worker, second by second.
-pub(super) fn merge_seconds(into: &mut Vec<Second>, from: &[Second]) {
+pub(in crate::run) fn merge_seconds(into: &mut Vec<Second>, from: &[Second]) {
     for second in from {
         match into.binary_search_by_key(&second.second, |s| s.second) {
             Ok(at) => into.iter_mut().skip(at).take(1).for_each(|own| own.merge(second)),
@@ -365,55 +241,10 @@ pub(super) fn merge_seconds(into: &mut Vec<Second>, from: &[Second]) {
     }
 }
 
-impl RunResult {
-    /// Answers with the expected status a second, over the measured part.
-    #[must_use]
-    pub fn achieved_per_second(&self) -> f64 {
-        self.total.service.count() as f64 / self.measured_seconds.max(1e-9)
-    }
-
-    /// Adds the result of a worker that ran at the same time as a part of the same plan, and
-    /// judges anew.
-    pub fn merge(&mut self, other: Self) {
-        let Self { description, workers, total, streams, seconds, wrong_examples, notes, .. } =
-            other;
-        let own = &mut self.description;
-        own.connections += description.connections;
-        own.prepared_questions += description.prepared_questions;
-        own.prepared_bytes += description.prepared_bytes;
-        own.target_per_second =
-            own.target_per_second.zip(description.target_per_second).map(|(a, b)| a + b);
-        // Workers run equal shares of one plan: the points are at the same times.
-        for ((_, rate), (_, more)) in own.plan.iter_mut().zip(&description.plan) {
-            *rate += more;
-        }
-        self.workers.extend(workers);
-        self.measured_seconds = self.measured_seconds.max(other.measured_seconds);
-        self.partial |= other.partial;
-        self.total.merge(&total);
-        for stream in streams {
-            match self.streams.iter_mut().find(|own| own.name == stream.name) {
-                Some(own) => own.measured.merge(&stream.measured),
-                None => self.streams.push(stream),
-            }
-        }
-        merge_seconds(&mut self.seconds, &seconds);
-        self.wrong_examples.extend(wrong_examples);
-        self.wrong_examples.truncate(EXAMPLES_MAX);
-        self.notes.extend(notes);
-        self.verdict = judge(self);
-    }
-
-    /// Length of the measured part.
-    #[must_use]
-    pub fn measured(&self) -> Duration {
-        Duration::try_from_secs_f64(self.measured_seconds).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn second(second: u32, good: u64, nanos: u64) -> Second {
         let mut latency = Times::new();
