@@ -48,8 +48,8 @@ const DAY_SECONDS: u64 = 86_400;
 const GOOD_DAYS: (u64, u64) = (400, 1_000);
 /// An expired one ended so long ago: beyond its three months of grace.
 const EXPIRED_DAYS: u64 = 200;
-/// What the centre says to one.
-const EXPIRED_CODE: &str = "SHK-CRD-006";
+/// How the codes begin by which the centre refuses a card.
+const REFUSAL: &str = "SHK-CRD-";
 
 /// How patients behave: shares in 1000 visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -268,7 +268,7 @@ impl Visits {
         let Some(visit) = self.visit(k) else { return Turn::Unexpected };
         match (step, status) {
             (Step::Challenge, 201) => sign(body).unwrap_or(Turn::Unexpected),
-            (Step::Session, 403) if visit.is_expired && states(body, EXPIRED_CODE) => Turn::Right,
+            (Step::Session, 403) if visit.is_expired && is_refusal(body) => Turn::Right,
             (Step::Session, 201) if visit.is_expired => {
                 let (expected, got) = ("403".to_owned(), "201".to_owned());
                 let difference = Difference { field: "status".to_owned(), expected, got };
@@ -410,13 +410,13 @@ fn sign(body: &[u8]) -> Option<Turn> {
     Some(Turn::Sign(challenge.challenge_id, bytes))
 }
 
-/// Whether a refusal states this code.
-fn states(body: &[u8], code: &str) -> bool {
+/// Whether it is the card that is refused, and not the facility.
+fn is_refusal(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Problem<'a> {
         code: &'a str,
     }
-    serde_json::from_slice(body).is_ok_and(|problem: Problem<'_>| problem.code == code)
+    serde_json::from_slice(body).is_ok_and(|problem: Problem<'_>| problem.code.starts_with(REFUSAL))
 }
 
 /// When an answer says that it was made, in Unix seconds.
