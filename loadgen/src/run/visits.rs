@@ -19,8 +19,8 @@ use serde::Deserialize;
 use shikaku_card::ca::{Authority, CertificateRequest, Generation, Purpose, Serial, Validity};
 use shikaku_card::{CardError, KeyPool, RSA_BYTES};
 use shikaku_domain::{
-    ConsentChoice, Day, InformationType, Insurer, InsurerNumber, MedicalInstitutionCode, Outcome,
-    Registration, decide_holder,
+    CardFace, ConsentChoice, Day, InformationType, Insurer, InsurerNumber, MedicalInstitutionCode,
+    Outcome, Registration, decide_holder,
 };
 use shikaku_wire::v1::{
     CardEligibilityRequest, ChallengeResponse, HolderAnswer, SessionRequest, SessionResponse,
@@ -128,6 +128,9 @@ struct Visit {
     method: &'static str,
     consents: ConsentChoice,
     is_expired: bool,
+    /// Somebody else has the same insurance card, as twins without branch numbers do: nobody could
+    /// tell whose the My Number card is, so it is registered as nobody's.
+    is_shared: bool,
 }
 
 /// Where visits lead, and what they are about.
@@ -232,8 +235,7 @@ impl Visits {
         let mut visits = Vec::with_capacity(count);
         for (k, person, mut random) in draws {
             block.load(people, person);
-            let registrations = block.of(person).to_vec();
-            visits.push((k, visit((person, registrations), cards, style, &mut random)?));
+            visits.push((k, visit(person, &block, cards, style, &mut random)?));
             tick();
         }
         visits.sort_unstable_by_key(|(k, _)| *k);
@@ -275,6 +277,7 @@ impl Visits {
                 Turn::Wrong(Wrong { difference, person: visit.person })
             }
             (Step::Session, 201) => self.ask(visit, body).unwrap_or(Turn::Unexpected),
+            (Step::Eligibility, 409) if visit.is_shared && is_refusal(body) => Turn::Right,
             (Step::Eligibility, 200) => match self.audit(visit, body, facility) {
                 Ok(()) => Turn::Right,
                 Err(difference) => Turn::Wrong(Wrong { difference, person: visit.person }),
@@ -372,7 +375,8 @@ pub(super) fn challenge_request(authority: &str) -> Vec<u8> {
 }
 
 fn visit(
-    (person, registrations): (u64, Vec<Registration<'static>>),
+    person: u64,
+    block: &Block,
     cards: &Cards,
     style: &VisitStyle<'_>,
     random: &mut Random,
@@ -401,7 +405,23 @@ fn visit(
     }
     let is_expired = random.below(1000) < expired;
     let certificate = cards.certificate(person, is_expired, style.now).map_err(of_card)?;
-    Ok(Visit { person, registrations, certificate, method, consents, is_expired })
+    let registrations = block.of(person).to_vec();
+    let latest = registrations.iter().max_by_key(|one| one.period.start());
+    let is_shared = latest
+        .is_some_and(|latest| block.registrations.iter().any(|other| is_same_card(latest, other)));
+    Ok(Visit { person, registrations, certificate, method, consents, is_expired, is_shared })
+}
+
+/// Whether the first one's insurance card is also the other person's.
+fn is_same_card(one: &Registration<'_>, other: &Registration<'_>) -> bool {
+    let text = |card: &CardFace<'_>| {
+        (card.symbol.as_ref().map(|symbol| *symbol.folded()), *card.number.folded())
+    };
+    let (card, theirs) = (&one.card, &other.card);
+    one.person != other.person
+        && (card.insurer, card.birthdate) == (theirs.insurer, theirs.birthdate)
+        && (card.branch.is_none() || card.branch == theirs.branch)
+        && text(card) == text(theirs)
 }
 
 fn sign(body: &[u8]) -> Option<Turn> {
