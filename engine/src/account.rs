@@ -3,7 +3,6 @@
 //! The client certificate says which facility is asking; the account says who there. An account
 //! belongs to one facility and is worth nothing with another facility's certificate.
 
-mod base64url;
 mod command;
 mod error;
 mod lockout;

@@ -1,7 +1,8 @@
 //! Password hashes: PBKDF2-HMAC-SHA256, written `pbkdf2-sha256$iterations$salt$hash`.
 
-use super::base64url;
 use super::error::AccountError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::pbkdf2;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
@@ -66,15 +67,15 @@ impl PasswordHash {
         }
         Some(Self {
             iterations: NonZeroU32::new(count)?,
-            salt: base64url::decode(salt)?.try_into().ok()?,
-            hash: base64url::decode(hash)?.try_into().ok()?,
+            salt: URL_SAFE_NO_PAD.decode(salt).ok()?.try_into().ok()?,
+            hash: URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()?,
         })
     }
 
     /// `pbkdf2-sha256$iterations$salt$hash`, salt and hash in base64url.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let (salt, hash) = (base64url::encode(&self.salt), base64url::encode(&self.hash));
+        let (salt, hash) = (URL_SAFE_NO_PAD.encode(self.salt), URL_SAFE_NO_PAD.encode(self.hash));
         format!("{ALGORITHM}${}${salt}${hash}", self.iterations)
     }
 
@@ -141,8 +142,8 @@ mod tests {
 
     #[test]
     fn weak_or_foreign_hashes_are_refused() {
-        let salt = base64url::encode(&[1; 16]);
-        let hash = base64url::encode(&[2; 32]);
+        let salt = URL_SAFE_NO_PAD.encode([1; 16]);
+        let hash = URL_SAFE_NO_PAD.encode([2; 32]);
         let of = |head: &str| PasswordHash::parse(&format!("{head}${salt}${hash}"));
         assert!(of("pbkdf2-sha256$210000").is_some());
         assert!(of("pbkdf2-sha256$0210000").is_none());

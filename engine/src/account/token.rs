@@ -1,8 +1,9 @@
 //! Tokens of a log-in: compact JWS (RFC 7515) with HS256, bound to one facility.
 
-use super::base64url;
 use super::error::{AccountError, TokenError};
 use crate::private_file;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ impl TokenKey {
     fn create_file(path: &Path) -> Result<(), AccountError> {
         let mut secret = [0; KEY_BYTES];
         SystemRandom::new().fill(&mut secret).map_err(|_| AccountError::Random)?;
-        match private_file::create(path, (base64url::encode(&secret) + "\n").as_bytes()) {
+        match private_file::create(path, (URL_SAFE_NO_PAD.encode(secret) + "\n").as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 Err(AccountError::file(path, error))
             }
@@ -109,7 +110,7 @@ impl TokenKey {
         let content = private_file::read(path, KEY_FILE_BYTES_MAX).map_err(file)?;
         std::str::from_utf8(&content)
             .ok()
-            .and_then(|text| base64url::decode(text.trim_end()))
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text.trim_end()).ok())
             .and_then(|secret| <[u8; KEY_BYTES]>::try_from(secret).ok())
             .map(|secret| Self::new(&secret))
             .ok_or_else(|| AccountError::KeySyntax(path.to_owned()))
@@ -134,9 +135,9 @@ impl TokenKey {
         // INVARIANT: text and numbers always have a JSON form; an empty payload would be refused.
         let payload = serde_json::to_vec(&claims).unwrap_or_default();
         let signed =
-            format!("{}.{}", base64url::encode(HEADER.as_bytes()), base64url::encode(&payload));
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(&payload));
         let signature = hmac::sign(&self.0, signed.as_bytes());
-        format!("{signed}.{}", base64url::encode(signature.as_ref()))
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
 
     /// What the token says, when it was issued with this key, to this facility, for this purpose
@@ -170,13 +171,13 @@ impl TokenKey {
             return None;
         }
         let (signed, signature) = token.rsplit_once('.')?;
-        let signature = base64url::decode(signature)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         hmac::verify(&self.0, signed.as_bytes(), &signature).ok()?;
         let (header, payload) = signed.split_once('.')?;
-        if header != base64url::encode(HEADER.as_bytes()) {
+        if header != URL_SAFE_NO_PAD.encode(HEADER) {
             return None;
         }
-        serde_json::from_slice(&base64url::decode(payload)?).ok()
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 }
 
@@ -232,13 +233,13 @@ mod tests {
     fn the_algorithm_cannot_be_chosen_by_the_sender() {
         let token = key().issue(TokenKind::Id, here(), "reception-1", NOW);
         let payload = token.split('.').nth(1).unwrap();
-        let header = base64url::encode(br#"{"alg":"none","typ":"JWT"}"#);
+        let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
         let check = |token: &str| key().verify(token, TokenKind::Id, here(), NOW);
         let unsigned = format!("{header}.{payload}.");
         assert_eq!(check(&unsigned), Err(TokenError::Invalid));
         let signed = format!("{header}.{payload}");
         let signature = hmac::sign(&key().0, signed.as_bytes());
-        let signed = format!("{signed}.{}", base64url::encode(signature.as_ref()));
+        let signed = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
         assert_eq!(check(&signed), Err(TokenError::Invalid));
         assert_eq!(check(&format!("Bearer {token}")), Err(TokenError::Invalid));
     }
