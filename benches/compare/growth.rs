@@ -5,16 +5,20 @@ use super::report::{Report, machine, machine_text, table};
 use super::runs::{Asked, Pace, Run, run};
 use super::say;
 use serde_json::{Value, json};
-use shikaku_benches::{BenchError, Centre, summary};
+use shikaku_benches::{BenchError, Centre, Server, summary};
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// What an entry takes in the block cache, in bytes a person, with room for what is read besides.
-const CACHE_BYTES_PER_PERSON: u64 = 120;
-const CACHE_MIB_MIN: u64 = 64;
+/// What the copy of all entries may take of memory, in bytes a person, and at least.
+const RESIDENT_BYTES_PER_PERSON: u64 = 125;
+const RESIDENT_MIB_MIN: u64 = 64;
+/// What the engine logs when the copy is complete.
+const RESIDENT: &str = "All entries are in memory";
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Seconds of the run that fills caches with what will be asked.
 const WARM_SECONDS: u64 = 5;
 
@@ -33,7 +37,8 @@ pub(super) struct Args {
     /// Lookups a second at which latency is compared.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: u32,
-    /// MiB of the store's cache, for all sizes; by default as much as everybody takes.
+    /// Answer from a cache of so many MiB, for all sizes, instead of from a copy of all entries in
+    /// memory.
     #[arg(long)]
     cache_mib: Option<u64>,
 }
@@ -44,6 +49,8 @@ struct Size {
     load_seconds: f64,
     disk_bytes: u64,
     ready_seconds: f64,
+    /// Until all entries were in memory; as above where they are not to be.
+    resident_seconds: f64,
     memory_bytes: u64,
     closed: Vec<Run>,
     open: Vec<Run>,
@@ -78,12 +85,14 @@ fn of_size(args: &Args, centre: &Centre, persons: u64) -> Result<Size, BenchErro
     centre.stream_population(persons)?;
     let load_seconds = begin.elapsed().as_secs_f64();
     let disk_bytes = disk_bytes(&centre.path("store"), &mut HashSet::new());
-    let enough = ((persons * CACHE_BYTES_PER_PERSON) >> 20).max(CACHE_MIB_MIN);
-    let cache = usize::try_from(args.cache_mib.unwrap_or(enough)).unwrap_or(usize::MAX);
     say("starting the engine");
     let begin = Instant::now();
-    let engine = centre.start_engine_with(&[("SHIKAKU_ENGINE_STORE_CACHE_MIB", cache)])?;
+    let engine = centre.start_engine_with(&memory(args, persons))?;
     let ready_seconds = begin.elapsed().as_secs_f64();
+    if args.cache_mib.is_none() {
+        wait_until_resident(centre, &engine)?;
+    }
+    let resident_seconds = begin.elapsed().as_secs_f64();
     let ask = |pace, seconds| run(centre, &engine, Asked::Lookups("v1"), pace, seconds);
     ask(Pace::Closed, WARM_SECONDS)?;
     let repeat = |what: &str, pace| {
@@ -93,7 +102,39 @@ fn of_size(args: &Args, centre: &Centre, persons: u64) -> Result<Size, BenchErro
     let closed = repeat("closed loop", Pace::Closed)?;
     let open = repeat("at a fixed rate", Pace::PerSecond(args.rate))?;
     let memory_bytes = engine.memory_bytes();
-    Ok(Size { persons, load_seconds, disk_bytes, ready_seconds, memory_bytes, closed, open })
+    Ok(Size {
+        persons,
+        load_seconds,
+        disk_bytes,
+        ready_seconds,
+        resident_seconds,
+        memory_bytes,
+        closed,
+        open,
+    })
+}
+
+fn wait_until_resident(centre: &Centre, engine: &Server) -> Result<(), BenchError> {
+    let log = centre.path("engine.log");
+    while !fs::read_to_string(&log).is_ok_and(|log| log.contains(RESIDENT)) {
+        engine.cpu()?; // An error when it has ended.
+        #[expect(clippy::disallowed_methods, reason = "nobody else needs this thread")]
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// How the engine gets its memory, as numbers of its configuration.
+fn memory(args: &Args, persons: u64) -> Vec<(&'static str, usize)> {
+    let mib = |mib| usize::try_from(mib).unwrap_or(usize::MAX);
+    let enough = ((persons * RESIDENT_BYTES_PER_PERSON) >> 20).max(RESIDENT_MIB_MIN);
+    args.cache_mib.map_or_else(
+        || vec![("SHIKAKU_ENGINE_STORE_RESIDENT_MIB", mib(enough))],
+        |cache| {
+            let cache = ("SHIKAKU_ENGINE_STORE_CACHE_MIB", mib(cache));
+            vec![cache, ("SHIKAKU_ENGINE_STORE_RESIDENT_MIB", 0)]
+        },
+    )
 }
 
 impl Size {
@@ -106,13 +147,14 @@ impl Size {
     }
 
     /// Name, value and decimals of each line of the table.
-    fn numbers(&self) -> [(&'static str, f64, usize); 10] {
+    fn numbers(&self) -> [(&'static str, f64, usize); 11] {
         let persons = self.persons as f64;
         [
             ("persons/s made and loaded", persons / self.load_seconds, 0),
             ("bytes a person on disk", self.disk_bytes as f64 / persons, 1),
             ("GB on disk", self.disk_bytes as f64 / 1e9, 2),
             ("seconds from start to ready", self.ready_seconds, 2),
+            ("seconds until all is in memory", self.resident_seconds, 1),
             ("MiB of memory after the runs", self.memory_bytes as f64 / 1_048_576.0, 0),
             ("lookups/s, closed loop", self.closed(|run| run.per_second), 0),
             ("server CPU, us a lookup", self.closed(Run::cpu_us), 1),
@@ -128,6 +170,7 @@ impl Size {
             "load_seconds": self.load_seconds,
             "disk_bytes": self.disk_bytes,
             "start_to_ready_seconds": self.ready_seconds,
+            "start_to_resident_seconds": self.resident_seconds,
             "memory_bytes": self.memory_bytes,
             "closed": self.closed.iter().map(Run::to_json).collect::<Vec<_>>(),
             "open": self.open.iter().map(Run::to_json).collect::<Vec<_>>(),

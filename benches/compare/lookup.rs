@@ -47,11 +47,8 @@ struct Pair {
 
 pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     let centre = Centre::new(out)?;
-    say(&format!("making {} persons", args.persons));
-    centre.make_population(args.persons)?;
-    say("loading them");
-    centre.load("insurers.csv")?;
-    centre.load("members.csv")?;
+    say(&format!("making and loading {} persons", args.persons));
+    centre.stream_population(args.persons)?;
     let rivals = Rivals::start(&centre, args)?;
     let closed = rivals.pairs(args.pairs, "closed loop", Pace::Closed)?;
     let saturation = summary(closed.iter().map(|pair| pair.engine.per_second)).median;

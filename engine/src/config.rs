@@ -106,6 +106,11 @@ pub struct Store {
     /// Memory for cached blocks over all shards; 8 to 1,048,576 MiB.
     #[serde(default = "Store::default_cache_mib")]
     pub cache_mib: usize,
+    /// Memory for a copy of all entries, which answers three times as fast as the cache and never
+    /// waits for the disk; 0 (none) to 1,048,576 MiB. Not used where they do not fit: a million
+    /// persons take 110 MiB, the nation 13,500.
+    #[serde(default = "Store::default_resident_mib")]
+    pub resident_mib: usize,
 }
 
 impl Store {
@@ -114,6 +119,9 @@ impl Store {
     }
     const fn default_cache_mib() -> usize {
         512
+    }
+    const fn default_resident_mib() -> usize {
+        2048
     }
 }
 
@@ -386,6 +394,7 @@ impl Config {
         }
         within("store.shards", self.store.shards, 1..=64)?;
         within("store.cache_mib", self.store.cache_mib, 8..=1_048_576)?;
+        within("store.resident_mib", self.store.resident_mib, 0..=1_048_576)?;
         within("intake.upload_mib_max", self.intake.upload_mib_max, 1..=1_048_576)?;
         within("intake.uploads_max", self.intake.uploads_max, 1..=64)?;
         within("intake.removal_percent_max", self.intake.removal_percent_max, 0..=100)?;

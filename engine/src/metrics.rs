@@ -48,7 +48,7 @@ declarations! {
     DURATION: Histogram "oqs_request_duration_seconds" ["interface"] "Time from the complete request to the complete answer.";
     ADMITTED: Counter "oqs_questions_admitted_total" [] "Questions let in; minus the finished ones, those in the engine now.";
     FINISHED: Counter "oqs_questions_finished_total" [] "Questions that left the engine, answered or not.";
-    FROM_DISK: Counter "oqs_questions_from_disk_total" [] "Questions whose record was not in memory. Many of them mean that store.cache_mib is too small.";
+    FROM_DISK: Counter "oqs_questions_from_disk_total" [] "Questions whose record was not in memory. Many of them mean that store.resident_mib and store.cache_mib are too small.";
     ADMISSION: Gauge "oqs_questions_max" [] "Questions that may be in the engine at a time.";
     REPLACED: Counter "oqs_unmappable_characters_total" [] "Characters of answers that CP932 lacks and 〓 replaced.";
     PANICS: Counter "oqs_worker_panics_total" ["worker"] "Panics caught in a worker. Each is a defect.";
@@ -61,6 +61,7 @@ declarations! {
     SST: Gauge "oqs_shard_sst_bytes" ["shard"] "Bytes of a shard's files.";
     BACKGROUND: Gauge "oqs_store_background_errors" [] "RocksDB background errors; above 0 the store takes no writes.";
     CACHE: Gauge "oqs_store_cache_bytes" [] "Memory used by cached blocks.";
+    RESIDENT: Gauge "oqs_store_resident_bytes" [] "Memory of the copy of all entries; 0 while there is none and the cache answers.";
     DISK_FREE: Gauge "oqs_store_disk_free_bytes" [] "Bytes that the engine may still write where the store lies.";
     INSURERS: Gauge "oqs_insurers" [] "Insurers known.";
     READY: Gauge "oqs_ready" [] "1 while the engine takes requests.";
@@ -154,6 +155,7 @@ pub struct Metrics {
     sst: IntGaugeVec,
     background: IntGauge,
     cache: IntGauge,
+    resident: IntGauge,
     /// Bytes that may still be written.
     pub disk_free: IntGauge,
     insurers: IntGauge,
@@ -226,6 +228,7 @@ impl Metrics {
             sst: gauge(SST)?,
             background: plain_gauge(BACKGROUND)?,
             cache: plain_gauge(CACHE)?,
+            resident: plain_gauge(RESIDENT)?,
             disk_free: plain_gauge(DISK_FREE)?,
             insurers: plain_gauge(INSURERS)?,
             ready: plain_gauge(READY)?,
@@ -297,6 +300,8 @@ impl Metrics {
         let background = stats.shards.iter().map(|shard| shard.background_errors).sum();
         self.background.set(signed(background));
         self.cache.set(signed(stats.cache_used_bytes));
+        let resident = stats.shards.iter().map(|shard| shard.resident_bytes).sum();
+        self.resident.set(signed(resident));
         self.insurers.set(signed(insurers as u64));
     }
 

@@ -8,6 +8,7 @@ use crate::account::{Accounts, TokenKey};
 use crate::actors::eligibility::{Admission, EligibilityHandle};
 use crate::actors::intake::IntakeHandle;
 use crate::actors::recorder::RecorderHandle;
+use crate::actors::resident::ResidentHandle;
 use crate::actors::shard::ShardHandles;
 use crate::card::{CardTrust, Cards, Purpose, TrustFiles};
 use crate::clock::SystemClock;
@@ -124,6 +125,7 @@ struct Parts {
     shards: Arc<ShardHandles>,
     shared: Arc<Shared>,
     admission: Admission,
+    _resident: ResidentHandle,
 }
 
 impl Parts {
@@ -165,7 +167,9 @@ impl Parts {
         let limit = i64::try_from(config.server.in_flight_max).unwrap_or(i64::MAX);
         shared.metrics.admission.set(limit);
         let admission = Admission::new(config.server.in_flight_max, deadline);
-        Ok(Self { reader, shards, shared: Arc::new(shared), admission })
+        let resident_bytes_max = config.store.resident_mib << 20;
+        let resident = ResidentHandle::start(reader.clone(), resident_bytes_max)?;
+        Ok(Self { reader, shards, shared: Arc::new(shared), admission, _resident: resident })
     }
 
     /// Tells health and metrics what to look at.

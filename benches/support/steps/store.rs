@@ -4,17 +4,21 @@ use super::Step;
 use super::case::Case;
 use crate::{BenchError, Corpus};
 use shikaku_domain::{CardQuery, Folded, MemberChange, Registration};
-use shikaku_store::{Batch, InPlace, OperationId, Store, StoreOptions};
+use shikaku_store::{Batch, InPlace, OperationId, Residence, Store, StoreOptions};
+use std::cell::OnceCell;
 use std::hint::black_box;
 use std::rc::Rc;
 
 /// Block cache of the store that is written.
 const CACHE_BYTES: usize = 64 << 20;
+/// More than all entries take.
+const RESIDENT_BYTES_MAX: usize = 1 << 30;
 /// People written in one go.
 const WRITTEN: usize = 100;
 
 pub(super) fn steps(corpus: &Rc<Corpus>, current: &Rc<[Case]>) -> Result<Vec<Step>, BenchError> {
-    let (hit, miss) = (Rc::clone(corpus), Rc::clone(corpus));
+    let (hit, miss, resident) = (Rc::clone(corpus), Rc::clone(corpus), Rc::clone(corpus));
+    let residence = OnceCell::new();
     let unknown =
         |case: &Case| CardQuery { number: Folded::new("no such number").unwrap(), ..case.query };
     let missing: Rc<[CardQuery]> = current.iter().map(unknown).collect();
@@ -26,6 +30,12 @@ pub(super) fn steps(corpus: &Rc<Corpus>, current: &Rc<[Case]>) -> Result<Vec<Ste
             miss.reader.with_card(query, |found| black_box(found).len()).unwrap()
         }),
         write(corpus.current(WRITTEN))?,
+        // The last one: from its first round on, all entries are in memory.
+        Step::each("store/read and decode, resident", current, move |case| {
+            let make = || resident.reader.keep_resident(RESIDENT_BYTES_MAX, &|| true).unwrap();
+            assert_eq!(residence.get_or_init(make), &Residence::Resident);
+            resident.reader.with_card(&case.query, |found| black_box(found).len()).unwrap()
+        }),
     ])
 }
 

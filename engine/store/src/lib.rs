@@ -14,6 +14,9 @@
 //! * A registration's `elsewhere` is true as of the last batch, so that one read decides a query.
 //! * No error text, `Debug` output or file name holds personal data.
 //!
+//! Entries are answered from RocksDB's cache, or, where [`Reader::keep_resident`] found room for all,
+//! from a table in memory that its shard's writer keeps up to date.
+//!
 //! Everything blocks; nothing is async. RocksDB is linked only here.
 
 mod bulk;
@@ -34,6 +37,7 @@ mod progress;
 mod reader;
 mod record;
 mod replay;
+mod resident;
 mod rocks;
 mod shard;
 mod store;
@@ -57,6 +61,7 @@ pub use progress::{FileId, FileProgress};
 pub use reader::{Reader, StoreStats};
 pub use record::REGISTRATIONS_MAX;
 pub use replay::RebuildProgress;
+pub use resident::Residence;
 pub use shard::{ApplyChanges, InPlace, ShardStats, ShardWriter};
 pub use store::{SHARDS_MAX, Store, StoreOptions, rebuild};
 pub use verify::{PROBLEMS_LISTED_MAX, VerifyReport, verify};

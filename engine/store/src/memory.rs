@@ -5,6 +5,7 @@ use crate::change::{Change, Position, Table};
 use crate::error::StoreError;
 use crate::log::{ChangeLog, MemoryLog};
 use crate::reader::Reader;
+use crate::resident::Residence;
 use crate::shard::{Backend, Reach, ShardStats, ShardWriter, Visit};
 use crate::store::{assemble, check_shard_count};
 use crate::writer::Writer;
@@ -71,6 +72,10 @@ impl Backend for MemoryShard {
 
     fn applied(&self) -> Position {
         self.contents.read().unwrap_or_else(PoisonError::into_inner).applied
+    }
+
+    fn keep_resident(&self, _: usize, _: &dyn Fn() -> bool) -> Result<Residence, StoreError> {
+        Ok(Residence::Resident)
     }
 
     fn stats(&self) -> ShardStats {

@@ -7,6 +7,7 @@ use crate::keys::{CardKey, CardParts, insurer_prefix};
 use crate::masters::Masters;
 use crate::progress::{FileId, FileProgress};
 use crate::record::{decode_progress, with_registrations};
+use crate::resident::Residence;
 use crate::shard::{Backend, Reach, ShardStats};
 use crate::towns::TownTable;
 use shikaku_domain::{CardQuery, Insurer, InsurerNumber, Registration};
@@ -140,6 +141,29 @@ impl Reader {
             cache_used_bytes: used,
             cache_capacity_bytes: capacity,
         }
+    }
+
+    /// Copies all entries to memory, shard by shard, where they take no more than `bytes_max` in all,
+    /// and has them kept up to date; those that are there already stay. Meanwhile and otherwise
+    /// questions are answered from the cache and the disk. Asks now and then whether to go on.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn keep_resident(
+        &self,
+        bytes_max: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Residence, StoreError> {
+        let mut left = bytes_max;
+        for shard in self.shards.iter() {
+            let residence = shard.keep_resident(left, go_on)?;
+            if residence != Residence::Resident {
+                return Ok(residence);
+            }
+            let taken = usize::try_from(shard.stats().resident_bytes).unwrap_or(usize::MAX);
+            left = left.saturating_sub(taken);
+        }
+        Ok(Residence::Resident)
     }
 
     /// How many shards there are.

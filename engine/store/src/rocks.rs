@@ -8,6 +8,7 @@ use crate::bulk::TableFile;
 use crate::change::{Change, Position, Table};
 use crate::closing::Open;
 use crate::error::StoreError;
+use crate::resident::{Residence, Resident};
 use crate::shard::{Backend, Reach, ShardStats, Visit};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DBCompressionType,
@@ -162,6 +163,7 @@ pub(crate) struct RocksShard {
     /// Made once: a set of options for each read would be one more allocation in it.
     in_memory: ReadOptions,
     anywhere: ReadOptions,
+    resident: Resident,
     /// Dropped after the database.
     _open: Open,
 }
@@ -195,6 +197,7 @@ impl RocksShard {
             applied: AtomicU64::new(0),
             in_memory,
             anywhere: ReadOptions::default(),
+            resident: Resident::new(),
             _open: shared.open.clone(),
         };
         let applied = shard.db.get_pinned_cf(shard.family(META)?, APPLIED);
@@ -315,6 +318,9 @@ impl Backend for RocksShard {
         key: &[u8],
         found: &mut dyn FnMut(&[u8]),
     ) -> Result<(), StoreError> {
+        if table == Table::Entry && self.resident.get(key, found) {
+            return Ok(());
+        }
         let options = match reach {
             Reach::Memory => &self.in_memory,
             Reach::Disk => &self.anywhere,
@@ -331,9 +337,12 @@ impl Backend for RocksShard {
 
     fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let from = IteratorMode::From(prefix, Direction::Forward);
+        // What is gone through once must not drive out what questions need.
+        let mut once = ReadOptions::default();
+        once.fill_cache(false);
         let rows = match self.table(table)? {
-            None => self.db.iterator(from),
-            Some(family) => self.db.iterator_cf(family, from),
+            None => self.db.iterator_opt(from, once),
+            Some(family) => self.db.iterator_cf_opt(family, once, from),
         };
         for row in rows {
             let (key, value) = row.map_err(|error| self.failed(&error))?;
@@ -346,6 +355,7 @@ impl Backend for RocksShard {
 
     fn write(&self, position: Position, changes: &[Change]) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
+        let writing = self.resident.writing(changes);
         self.take_in(changes)?;
         for Change { table, key, value } in changes.iter().filter(|c| c.table != Table::File) {
             match (self.table(*table)?, value) {
@@ -358,6 +368,7 @@ impl Backend for RocksShard {
         batch.put_cf(self.family(META)?, APPLIED, position.number().to_be_bytes());
         // Not synced: after a loss of power the log brings back what is missing here.
         self.db.write(batch).map_err(|error| self.failed(&error))?;
+        writing.wrote(changes);
         self.applied.store(position.number(), Ordering::Release);
         Ok(())
     }
@@ -366,11 +377,20 @@ impl Backend for RocksShard {
         Position::from_number(self.applied.load(Ordering::Acquire))
     }
 
+    fn keep_resident(
+        &self,
+        bytes_max: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Residence, StoreError> {
+        self.resident.make(self, bytes_max, go_on)
+    }
+
     fn stats(&self) -> ShardStats {
         ShardStats {
             entries_estimate: self.number(properties::ESTIMATE_NUM_KEYS),
             sst_bytes: self.sum(properties::TOTAL_SST_FILES_SIZE),
             memtable_bytes: self.sum(properties::CUR_SIZE_ALL_MEM_TABLES),
+            resident_bytes: self.resident.bytes() as u64,
             writes_stalled: self.number(properties::IS_WRITE_STOPPED) > 0
                 || self.number(properties::ACTUAL_DELAYED_WRITE_RATE) > 0,
             background_errors: self.number(properties::BACKGROUND_ERRORS),

@@ -4,6 +4,7 @@ use crate::change::{Change, Position, Table};
 use crate::codec::Damage;
 use crate::error::StoreError;
 use crate::masters::Masters;
+use crate::resident::Residence;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,14 @@ pub(crate) trait Backend: Send + Sync {
     /// The position last written.
     fn applied(&self) -> Position;
 
+    /// Copies all entries to memory, if that takes no more than `bytes_max`, and keeps them up to
+    /// date from then on. Asks now and then whether to go on.
+    fn keep_resident(
+        &self,
+        bytes_max: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Residence, StoreError>;
+
     /// Numbers for metrics.
     fn stats(&self) -> ShardStats;
 
@@ -66,6 +75,8 @@ pub struct ShardStats {
     pub sst_bytes: u64,
     /// Bytes of writes still in memory.
     pub memtable_bytes: u64,
+    /// Bytes of entries kept in memory as a whole; 0 while they are not.
+    pub resident_bytes: u64,
     /// Whether writes wait for flushes or compactions now.
     pub writes_stalled: bool,
     /// Failed flushes and compactions since the shard was opened. Above 0, someone must act.

@@ -18,8 +18,8 @@ use shikaku_domain::{
 };
 use shikaku_store::{
     ApplyChanges, BATCH_CHANGES_MAX, Batch, BatchSummary, CardKey, Change, ChangeLog, FileId,
-    FileProgress, InPlace, LocalLog, MemoryLog, OperationId, Position, Reader, ShardWriter, Store,
-    StoreError, StoreOptions, Writer, open_memory,
+    FileProgress, InPlace, LocalLog, MemoryLog, OperationId, Position, Reader, Residence,
+    ShardWriter, Store, StoreError, StoreOptions, Writer, open_memory,
 };
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -69,6 +69,28 @@ impl Medium for Rocks {
     fn reopen(&self, writer: Writer<LocalLog>) -> Parts<LocalLog> {
         drop(writer);
         Store::open(&self.options(1)).unwrap().into_parts()
+    }
+}
+
+/// [`Rocks`] with all entries in memory from the beginning.
+struct Resident(Rocks);
+
+fn resident(parts: Parts<LocalLog>) -> Parts<LocalLog> {
+    let residence = parts.2.keep_resident(64 << 20, &|| true).unwrap();
+    assert_eq!(residence, Residence::Resident);
+    parts
+}
+
+impl Medium for Resident {
+    type Log = LocalLog;
+
+    fn create(shards: u16) -> (Self, Parts<LocalLog>) {
+        let (rocks, parts) = Rocks::create(shards);
+        (Self(rocks), resident(parts))
+    }
+
+    fn reopen(&self, writer: Writer<LocalLog>) -> Parts<LocalLog> {
+        resident(self.0.reopen(writer))
     }
 }
 
@@ -521,6 +543,7 @@ macro_rules! both {
     ($($name:ident),+ $(,)?) => {
         // Each history on RocksDB waits for the disk several times; memory sees the many.
         conformance!(12, Rocks in rocks: $($name),+);
+        conformance!(12, Resident in resident: $($name),+);
         conformance!(300, Memory in memory: $($name),+);
     };
 }
@@ -543,3 +566,24 @@ both!(
     events_of_one_group_follow_one_another_and_take_effect_once,
     a_person_is_found_by_the_four_attributes_while_they_are_theirs,
 );
+
+#[test]
+fn a_table_in_memory_that_is_worn_is_made_anew() {
+    let (_rocks, parts) = Resident::create(1);
+    let mut store = open(parts);
+    // More than a small table has room for.
+    let everybody: Vec<_> = (1..=6_000).map(registration).collect();
+    for some in everybody.chunks(1_000) {
+        store.submit(some.iter().cloned().map(MemberChange::Put).collect());
+    }
+    let memory = |store: &Open<LocalLog>| store.reader.stats().shards[0].resident_bytes;
+    assert_eq!(memory(&store), 0, "let go");
+    let check = |store: &Open<LocalLog>| {
+        let valid = |person| store.validity(person, "20260401") == QualificationValidity::Valid;
+        assert!(everybody.iter().all(valid));
+    };
+    check(&store);
+    assert_eq!(store.reader.keep_resident(64 << 20, &|| true).unwrap(), Residence::Resident);
+    assert!(memory(&store) > 0);
+    check(&store);
+}

@@ -55,7 +55,7 @@ const GRAPHS = [
       ["拒否 refusals (4xx)", (n, b) => rate(n, b, "oqs_errors_total", (l) => l.status < "500")]] },
   { title: "CPU (cores)", show: (value) => value.toFixed(2), lines: [["使用 used", (n, b) => rate(n, b, "process_cpu_seconds_total")]] },
   { title: "メモリ Memory", show: bytes,
-    lines: [["プロセス process", (n) => sum(n.metrics, "process_resident_memory_bytes")], ["キャッシュ cache", (n) => sum(n.metrics, "oqs_store_cache_bytes")]] },
+    lines: [["プロセス process", (n) => sum(n.metrics, "process_resident_memory_bytes")], ["キャッシュ cache", (n) => sum(n.metrics, "oqs_store_cache_bytes")], ["常駐 resident", (n) => sum(n.metrics, "oqs_store_resident_bytes")]] },
   { title: "保険者ファイル Lines of insurers' files a second", show: few,
     lines: ["added", "changed", "withdrawn", "rejected"].map((result) => [result, (n, b) => rate(n, b, "oqs_intake_lines_total", (l) => l.result === result)]) },
 ];
