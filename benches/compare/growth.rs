@@ -118,8 +118,7 @@ fn wait_until_resident(centre: &Centre, engine: &Server) -> Result<(), BenchErro
     let log = centre.path("engine.log");
     while !fs::read_to_string(&log).is_ok_and(|log| log.contains(RESIDENT)) {
         engine.cpu()?; // An error when it has ended.
-        #[expect(clippy::disallowed_methods, reason = "nobody else needs this thread")]
-        thread::sleep(LOOK_EVERY);
+        thread::park_timeout(LOOK_EVERY);
     }
     Ok(())
 }
