@@ -107,18 +107,18 @@ impl Resident {
             not_making @ Meanwhile::NotMaking => *not_making = Meanwhile::Keys(Vec::new()),
             Meanwhile::Keys(_) | Meanwhile::TooMuch => return Ok(Residence::Changing),
         }
-        let collected = collect(shard, bytes_max, go_on);
+        let made = collect(shard, bytes_max, go_on).map(|making| making.map(Making::finish));
         // From here to the end of this function the writer waits.
         let mut meanwhile = self.lock();
         let keys = match std::mem::replace(&mut *meanwhile, Meanwhile::NotMaking) {
             Meanwhile::Keys(keys) => keys,
             Meanwhile::NotMaking | Meanwhile::TooMuch => return Ok(Residence::Changing),
         };
-        let making = match collected? {
-            Ok(making) => making,
+        let table = match made? {
+            Ok(Some(table)) => table,
+            Ok(None) => return Ok(Residence::TooLarge),
             Err(residence) => return Ok(residence),
         };
-        let Some(table) = making.finish() else { return Ok(Residence::TooLarge) };
         for key in keys {
             let mut value = None;
             shard
