@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-store", &["shikaku-domain"]),
     ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store"]),
     ("shikaku-card", &["shikaku-domain"]),
+    ("shikaku-face", &[]),
     ("shikaku-render", &[]),
     ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
     ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
@@ -36,6 +37,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("actix", &["shikaku-engine"]),
     ("actix-web", &["shikaku-engine", "shikaku-benches", "shikaku-reader"]),
     ("pcsc", &["shikaku-reader"]),
+    ("tract-onnx", &["shikaku-face"]),
     ("actix-rt", &["shikaku-engine", "shikaku-benches"]),
 ];
 

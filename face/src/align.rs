@@ -1,0 +1,183 @@
+//! From a picture to a network's input: landmarks to the template, squares and letterboxes.
+
+use crate::decode::Picture;
+use crate::manifest::{Input, Layout};
+
+/// A point in pixels; the centre of the top left pixel is (0, 0).
+pub type Point = [f32; 2];
+
+/// Where the five landmarks lie in a 112x112 face: eye at the image's left, eye at its right, tip of
+/// the nose, corner of the mouth at the left, at the right. The template of ArcFace.
+pub const TEMPLATE: [Point; 5] = [
+    [38.2946, 51.6963],
+    [73.5318, 51.5014],
+    [56.0252, 71.7366],
+    [41.5493, 92.3655],
+    [70.7299, 92.2041],
+];
+/// The side of the face that [`TEMPLATE`] describes, in pixels.
+const TEMPLATE_SIDE: f32 = 112.0;
+/// The most samples a side that are averaged for one pixel when a square is made smaller.
+const SAMPLES_MAX: u32 = 8;
+
+/// Turning, scaling and moving: `(x, y)` becomes `(a x - b y + dx, b x + a y + dy)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Similarity {
+    a: f32,
+    b: f32,
+    dx: f32,
+    dy: f32,
+}
+
+impl Similarity {
+    /// The one that brings `from` nearest to `to` in the sense of least squares; nothing when the
+    /// points of `from` fall together or are not finite.
+    #[must_use]
+    pub fn fit(from: &[Point; 5], to: &[Point; 5]) -> Option<Self> {
+        let ([fx, fy], [tx, ty]) = (mean(from), mean(to));
+        let (mut dot, mut cross, mut square) = (0.0, 0.0, 0.0);
+        for ([x, y], [u, v]) in from.iter().zip(to) {
+            let (x, y, u, v) = (x - fx, y - fy, u - tx, v - ty);
+            dot += x * u + y * v;
+            cross += x * v - y * u;
+            square += x * x + y * y;
+        }
+        let (a, b) = (dot / square, cross / square);
+        let fit = Self { a, b, dx: tx - (a * fx - b * fy), dy: ty - (b * fx + a * fy) };
+        let is_usable = square > 1e-6 && (a * a + b * b).is_normal();
+        (is_usable && fit.dx.is_finite() && fit.dy.is_finite()).then_some(fit)
+    }
+
+    /// Where a point goes.
+    #[must_use]
+    pub fn apply(&self, [x, y]: Point) -> Point {
+        [self.a * x - self.b * y + self.dx, self.b * x + self.a * y + self.dy]
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let square = self.a * self.a + self.b * self.b;
+        let (a, b) = (self.a / square, -self.b / square);
+        Self { a, b, dx: -(a * self.dx - b * self.dy), dy: -(b * self.dx + a * self.dy) }
+    }
+}
+
+fn mean(points: &[Point; 5]) -> Point {
+    let [x, y] = points.iter().fold([0.0, 0.0], |[x, y], [px, py]| [x + px, y + py]);
+    [x / 5.0, y / 5.0]
+}
+
+/// The face with these landmarks as the input asks, aligned to [`TEMPLATE`]; black outside the
+/// picture. Nothing when the landmarks make no face.
+#[must_use]
+pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Option<Vec<f32>> {
+    let back = Similarity::fit(landmarks, &TEMPLATE)?.inverse();
+    let (sx, sy) = (TEMPLATE_SIDE / side(input.width), TEMPLATE_SIDE / side(input.height));
+    Some(fill(input, |x, y| bilinear(picture, back.apply([side(x) * sx, side(y) * sy]))))
+}
+
+/// The square of this side about a centre, made as small as the input by averaging; outside the
+/// picture its edge is repeated.
+#[must_use]
+pub fn square(picture: &Picture, centre: Point, side_pixels: f32, input: &Input) -> Vec<f32> {
+    let step = [side_pixels / side(input.width), side_pixels / side(input.height)];
+    let origin = [centre[0] - side_pixels / 2.0, centre[1] - side_pixels / 2.0];
+    let samples = (1..SAMPLES_MAX).find(|n| side(*n) >= step[0]).unwrap_or(SAMPLES_MAX);
+    let edge = [side(picture.width() - 1), side(picture.height() - 1)];
+    fill(input, |x, y| {
+        let mut sum = [0.0; 3];
+        for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
+            let at = |pixel: u32, part: u32, axis: usize| {
+                let place = side(pixel) + (side(part) + 0.5) / side(samples);
+                let origin = origin.get(axis).copied().unwrap_or_default();
+                let step = step.get(axis).copied().unwrap_or_default();
+                let edge = edge.get(axis).copied().unwrap_or_default();
+                (origin + place * step - 0.5).clamp(0.0, edge)
+            };
+            let sample = bilinear(picture, [at(x, i, 0), at(y, j, 1)]);
+            sum.iter_mut().zip(sample).for_each(|(sum, sample)| *sum += sample);
+        }
+        sum.map(|sum| sum / side(samples * samples))
+    })
+}
+
+/// A tensor in the input's layout from its pixels' red, green and blue (0 to 255).
+pub(crate) fn fill(input: &Input, pixel: impl Fn(u32, u32) -> [f32; 3]) -> Vec<f32> {
+    let channels = input.channels.count();
+    let area = input.width as usize * input.height as usize;
+    let mut values = vec![0.0; area * channels];
+    let normal: Vec<_> = input.mean.iter().copied().zip(input.scale.iter().copied()).collect();
+    let places = (0..input.height).flat_map(|y| (0..input.width).map(move |x| (x, y)));
+    for (place, (x, y)) in places.enumerate() {
+        let colours = input.channels.of(pixel(x, y));
+        for (channel, (colour, (mean, scale))) in colours.iter().zip(&normal).enumerate() {
+            let at = match input.layout {
+                Layout::Nchw => channel * area + place,
+                Layout::Nhwc => place * channels + channel,
+            };
+            if let Some(value) = values.get_mut(at) {
+                *value = (colour - mean) * scale;
+            }
+        }
+    }
+    values
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sides and counts of pixels are below 2^24")]
+pub(crate) fn side(pixels: u32) -> f32 {
+    pixels as f32
+}
+
+/// The colour between pixels; black outside.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a negative or huge place becomes the type's bound and is outside the picture"
+)]
+fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
+    let (left, top) = (x.floor(), y.floor());
+    let (right_share, lower_share) = (x - left, y - top);
+    let mut sum = [0.0; 3];
+    for (dx, dy) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
+        let (px, py) = (left + dx, top + dy);
+        let across = if dx > 0.0 { right_share } else { 1.0 - right_share };
+        let share = across * if dy > 0.0 { lower_share } else { 1.0 - lower_share };
+        if px < 0.0 || py < 0.0 || share <= 0.0 {
+            continue;
+        }
+        if let Some(pixel) = picture.pixel(px as u32, py as u32) {
+            sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += share * f32::from(byte));
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_turned_scaled_and_moved_template_is_found_again(
+            angle in -3.1_f32..3.1, scale in 0.2_f32..8.0, dx in -500.0_f32..500.0, dy in -500.0_f32..500.0,
+        ) {
+            let moved = Similarity { a: scale * angle.cos(), b: scale * angle.sin(), dx, dy };
+            let landmarks = TEMPLATE.map(|point| moved.apply(point));
+            let back = Similarity::fit(&landmarks, &TEMPLATE).unwrap();
+            for (landmark, wanted) in landmarks.iter().zip(TEMPLATE) {
+                let [x, y] = back.apply(*landmark);
+                prop_assert!((x - wanted[0]).abs() < 0.05 && (y - wanted[1]).abs() < 0.05);
+                let [x, y] = back.inverse().apply(wanted);
+                prop_assert!((x - landmark[0]).abs() < 0.5 && (y - landmark[1]).abs() < 0.5);
+            }
+        }
+    }
+
+    #[test]
+    fn landmarks_in_one_point_or_nowhere_make_no_face() {
+        assert_eq!(Similarity::fit(&[[3.0, 4.0]; 5], &TEMPLATE), None);
+        assert_eq!(Similarity::fit(&[[f32::NAN, 4.0]; 5], &TEMPLATE), None);
+    }
+}

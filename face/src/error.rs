@@ -1,0 +1,194 @@
+//! What can go wrong with pictures and models.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a picture or a model cannot be used. Texts never hold pixels, scores or embeddings.
+#[derive(Debug, Error)]
+pub enum FaceError {
+    /// Neither JPEG, PNG nor JPEG 2000, whatever the file's name says.
+    #[error("not a picture in JPEG, PNG or JPEG 2000: convert it to one of them")]
+    PictureFormat,
+    /// More bytes than [`crate::decode::BYTES_MAX`].
+    #[error(
+        "the picture's file has {bytes} bytes, {} are the most: save it smaller",
+        crate::decode::BYTES_MAX
+    )]
+    PictureBytes {
+        /// The file's size in bytes.
+        bytes: usize,
+    },
+    /// A side or the number of pixels is out of range.
+    #[error(
+        "the picture has {width} x {height} pixels: sides of {} to {} and at most {} pixels are read (JPEG 2000: {})",
+        crate::decode::SIDE_MIN,
+        crate::decode::SIDE_MAX,
+        crate::decode::PIXELS_MAX,
+        crate::decode::JP2_PIXELS_MAX
+    )]
+    PictureSize {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// The picture is cut off or breaks its format's rules.
+    #[error("the {format} picture is damaged: take or export it again ({reason})")]
+    PictureDamaged {
+        /// The format's name.
+        format: &'static str,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// Colours that are neither grey nor RGB.
+    #[error("the picture's colours are neither grey nor RGB: convert it to RGB")]
+    PictureColours,
+    /// Several pictures in one file.
+    #[error("the picture is animated: give a single picture")]
+    PictureAnimated,
+    /// The manifest cannot be understood.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("{}: {source}: check the path and its permissions", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The model's file is not the one that its manifest describes.
+    #[error("{}: its {what} is not the manifest's: restore the file, or correct the manifest after checking the vendor's hash", path.display())]
+    ModelChanged {
+        /// The model's file.
+        path: PathBuf,
+        /// `size` or `sha256`.
+        what: &'static str,
+    },
+    /// The graph cannot be run.
+    #[error("model {name} cannot be loaded: {reason}")]
+    ModelGraph {
+        /// The model's name in the manifest.
+        name: String,
+        /// What is wrong and, where known, what to do.
+        reason: String,
+    },
+    /// The model failed while it ran.
+    #[error("model {name} failed: {reason}: run `shikaku-face check-model`")]
+    ModelRun {
+        /// The model's name in the manifest.
+        name: String,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// The model's answer cannot be used.
+    #[error(
+        "model {name} answers {what}: check the manifest's input and output, or ask its vendor"
+    )]
+    ModelOutput {
+        /// The model's name in the manifest.
+        name: String,
+        /// What it answers.
+        what: &'static str,
+    },
+    /// The self-test's answer is not the golden one.
+    #[error(
+        "model {name} fails its self-test: the golden output differs by {difference:e}, {tolerance:e} is allowed: check layout, mean and scale, or record the golden output anew"
+    )]
+    SelfTest {
+        /// The model's name in the manifest.
+        name: String,
+        /// The greatest absolute difference of one value.
+        difference: f32,
+        /// What the manifest allows.
+        tolerance: f32,
+    },
+    /// No model of this role.
+    #[error("the manifest has no model of the role {role}: add one")]
+    NoModel {
+        /// The role.
+        role: &'static str,
+    },
+    /// No threshold for this false-match rate.
+    #[error(
+        "the embedder has no threshold for a false-match rate of {fmr:e}: calibrate it for that rate, or choose a rate that its manifest lists"
+    )]
+    NoThreshold {
+        /// The rate that was asked for.
+        fmr: f64,
+    },
+}
+
+impl FaceError {
+    /// The stable code of this error, never reused.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::PictureFormat => "SHK-FAC-001",
+            Self::PictureBytes { .. } => "SHK-FAC-002",
+            Self::PictureSize { .. } => "SHK-FAC-003",
+            Self::PictureDamaged { .. } => "SHK-FAC-004",
+            Self::PictureColours => "SHK-FAC-005",
+            Self::PictureAnimated => "SHK-FAC-006",
+            Self::Manifest { .. } => "SHK-FAC-007",
+            Self::File { .. } => "SHK-FAC-008",
+            Self::ModelChanged { .. } => "SHK-FAC-009",
+            Self::ModelGraph { .. } => "SHK-FAC-010",
+            Self::ModelRun { .. } => "SHK-FAC-011",
+            Self::ModelOutput { .. } => "SHK-FAC-012",
+            Self::SelfTest { .. } => "SHK-FAC-013",
+            Self::NoModel { .. } => "SHK-FAC-014",
+            Self::NoThreshold { .. } => "SHK-FAC-015",
+        }
+    }
+
+    /// The same in Japanese: what happened and what to do.
+    #[must_use]
+    pub const fn ja(&self) -> &'static str {
+        match self {
+            Self::PictureFormat => {
+                "JPEG、PNG、JPEG 2000のいずれでもありません。いずれかに変換してください。"
+            }
+            Self::PictureBytes { .. } => "画像ファイルが大きすぎます。小さく保存し直してください。",
+            Self::PictureSize { .. } => "画像の縦横の画素数が範囲外です。大きさを変えてください。",
+            Self::PictureDamaged { .. } => "画像が壊れています。撮り直すか、出力し直してください。",
+            Self::PictureColours => {
+                "画像の色がグレーでもRGBでもありません。RGBに変換してください。"
+            }
+            Self::PictureAnimated => "動画像は使えません。一枚の画像を指定してください。",
+            Self::Manifest { .. } => {
+                "モデルのマニフェストに誤りがあります。該当箇所を直してください。"
+            }
+            Self::File { .. } => "ファイルを読めません。パスと権限を確認してください。",
+            Self::ModelChanged { .. } => {
+                "モデルファイルがマニフェストと一致しません。正しいファイルに戻してください。"
+            }
+            Self::ModelGraph { .. } => "モデルを読み込めません。別の形式で書き出してください。",
+            Self::ModelRun { .. } => {
+                "モデルの実行に失敗しました。shikaku-face check-modelで確認してください。"
+            }
+            Self::ModelOutput { .. } => {
+                "モデルの出力が使えません。マニフェストの入出力を確認してください。"
+            }
+            Self::SelfTest { .. } => {
+                "モデルの自己診断に失敗しました。配置、平均、倍率を確認してください。"
+            }
+            Self::NoModel { .. } => {
+                "必要な役割のモデルがありません。マニフェストに追加してください。"
+            }
+            Self::NoThreshold { .. } => {
+                "指定の他人受入率のしきい値がありません。校正するか、別の値を選んでください。"
+            }
+        }
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,15 @@
+//! Compares the photograph of a card with the person before the camera.
+//!
+//! Pictures and embeddings stay in this process's memory, are overwritten when they are dropped and
+//! are never written anywhere. A score alone decides nothing: see [`verify::Outcome`].
+
+pub mod align;
+pub mod decode;
+pub mod detect;
+mod error;
+pub mod fuzzing;
+pub mod manifest;
+pub mod network;
+pub mod verify;
+
+pub use error::FaceError;

@@ -1,0 +1,181 @@
+//! One neural network: read from ONNX with limits, fixed to a batch of one, run on one thread.
+
+mod prelu;
+#[cfg(test)]
+mod tests;
+
+use crate::FaceError;
+use crate::manifest::{Input, Layout};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tract_onnx::pb::{GraphProto, ModelProto, tensor_proto::DataLocation};
+use tract_onnx::prelude::*;
+
+/// The most bytes of a model: an IResNet-100 in f32 has 260 MB.
+pub const MODEL_BYTES_MAX: u64 = 512 << 20;
+/// The most nodes of a graph: an IResNet-100 has about 600.
+pub const NODES_MAX: usize = 8192;
+/// The most numbers that a model may answer: 2 MB.
+pub const OUTPUTS_MAX: usize = 512 << 10;
+/// Operators that can repeat without end or hide a graph from the checks.
+const REFUSED_OPERATORS: [&str; 5] = ["Loop", "Scan", "If", "SequenceMap", "Optional"];
+
+/// A network, ready to run. May be shared between threads; each run has its own memory.
+#[derive(Clone)]
+pub struct Network {
+    name: String,
+    shape: [usize; 4],
+    plan: Arc<TypedRunnableModel>,
+    outputs: usize,
+}
+
+impl Network {
+    /// Reads and optimises a network: tens of milliseconds for a small one.
+    ///
+    /// Recorded shapes of intermediate values are ignored, because exporters leave wrong ones; a
+    /// symbolic batch becomes 1.
+    ///
+    /// # Errors
+    /// [`FaceError::ModelGraph`] with what the graph does that cannot be run.
+    pub fn load(name: &str, onnx: &[u8], input: &Input, output: &str) -> Result<Self, FaceError> {
+        let refuse = |reason: String| FaceError::ModelGraph { name: name.to_owned(), reason };
+        if onnx.len() as u64 > MODEL_BYTES_MAX {
+            return Err(refuse(format!("its file has more than {MODEL_BYTES_MAX} bytes")));
+        }
+        let channels = input.channels.count();
+        let shape = match input.layout {
+            Layout::Nchw => [1, channels, input.height as usize, input.width as usize],
+            Layout::Nhwc => [1, input.height as usize, input.width as usize, channels],
+        };
+        // The reader of the graph stops by panicking where names lead nowhere.
+        let plan = catch_unwind(AssertUnwindSafe(|| plan(onnx, &input.name, shape, output)));
+        let (plan, outputs) = match plan {
+            Ok(Ok(planned)) => planned,
+            Ok(Err(reason)) => return Err(refuse(reason)),
+            Err(_) => {
+                return Err(refuse("the graph is not consistent: export it again".to_owned()));
+            }
+        };
+        Ok(Self { name: name.to_owned(), shape, plan, outputs })
+    }
+
+    /// How many numbers the network answers.
+    #[must_use]
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// How many numbers the network takes.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Runs the network on one input in its own memory order.
+    ///
+    /// # Errors
+    /// [`FaceError::ModelRun`] when the runtime fails or panics, [`FaceError::ModelOutput`] when the
+    /// answer is not finite.
+    pub fn run(&self, values: &[f32]) -> Result<Vec<f32>, FaceError> {
+        let failed = |reason: String| FaceError::ModelRun { name: self.name.clone(), reason };
+        let run = || -> TractResult<Vec<f32>> {
+            let input = Tensor::from_shape(&self.shape, values)?;
+            let answers = self.plan.run(tvec!(input.into_tvalue()))?;
+            let answer = answers.first().map(|answer| answer.try_as_plain_ram()).transpose()?;
+            Ok(answer
+                .map(|answer| answer.as_slice::<f32>().map(<[f32]>::to_vec))
+                .transpose()?
+                .unwrap_or_default())
+        };
+        let answer = match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(failed(format!("{error:#}"))),
+            Err(_) => return Err(failed("the runtime panicked".to_owned())),
+        };
+        if !answer.iter().all(|value| value.is_finite()) {
+            return Err(FaceError::ModelOutput {
+                name: self.name.clone(),
+                what: "numbers that are not finite",
+            });
+        }
+        Ok(answer)
+    }
+}
+
+/// The runnable plan and how many numbers it answers; or, in words, why there is none.
+fn plan(
+    mut onnx: &[u8],
+    input: &str,
+    shape: [usize; 4],
+    output: &str,
+) -> Result<(Arc<TypedRunnableModel>, usize), String> {
+    let mut reader = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_types(true);
+    reader.op_register.insert("PRelu", prelu::read);
+    let proto = reader.proto_model_for_read(&mut onnx).map_err(|_| {
+        "the file is cut off or no ONNX model: export or download it again".to_owned()
+    })?;
+    check(&proto, input, output)?;
+    let said = |error: TractError| format!("{error:#}");
+    let plan = || -> TractResult<_> {
+        let mut model = reader.model_for_proto_model(&proto)?;
+        model.select_outputs_by_name([output])?;
+        let model = model.with_input_fact(0, f32::fact(shape).into())?;
+        model.into_optimized()?.into_runnable()
+    };
+    let plan = plan().map_err(said)?;
+    let fact = plan.model().output_fact(0).map_err(said)?;
+    let outputs = fact.shape.as_concrete().map(|shape| shape.iter().product::<usize>());
+    match outputs {
+        Some(outputs)
+            if (1..=OUTPUTS_MAX).contains(&outputs) && fact.datum_type == f32::datum_type() =>
+        {
+            Ok((plan, outputs))
+        }
+        Some(outputs) => Err(format!(
+            "its output has {outputs} values of {:?}: 1 to {OUTPUTS_MAX} in f32 can be used",
+            fact.datum_type
+        )),
+        None => {
+            Err("its output's shape depends on the input's values: export it with fixed shapes"
+                .to_owned())
+        }
+    }
+}
+
+/// What must hold before the runtime sees the graph.
+fn check(proto: &ModelProto, input: &str, output: &str) -> Result<(), String> {
+    let Some(graph) = &proto.graph else { return Err("the file has no graph".to_owned()) };
+    if graph.node.len() > NODES_MAX {
+        return Err(format!("{} nodes, {NODES_MAX} are the most", graph.node.len()));
+    }
+    if let Some(node) =
+        graph.node.iter().find(|node| REFUSED_OPERATORS.contains(&node.op_type.as_str()))
+    {
+        return Err(format!(
+            "the operator {} is not allowed: export without control flow",
+            node.op_type
+        ));
+    }
+    let is_outside = |location: Option<i32>| location == Some(DataLocation::External as i32);
+    if graph.initializer.iter().any(|tensor| is_outside(tensor.data_location)) {
+        return Err("weights lie in another file: export one file".to_owned());
+    }
+    let inputs = inputs(graph);
+    if inputs != [input] {
+        return Err(format!(
+            "its inputs are {inputs:?}, the manifest says {input:?}: correct the name; models of one input can be used"
+        ));
+    }
+    let outputs: Vec<_> = graph.output.iter().map(|value| value.name.as_str()).collect();
+    if !outputs.contains(&output) {
+        return Err(format!(
+            "its outputs are {outputs:?}, the manifest says {output:?}: correct the name"
+        ));
+    }
+    Ok(())
+}
+
+/// Inputs that are no weights: old exporters list those too.
+fn inputs(graph: &GraphProto) -> Vec<&str> {
+    let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    graph.input.iter().map(|value| value.name.as_str()).filter(|name| !is_weight(name)).collect()
+}
