@@ -71,6 +71,8 @@ named! {
         2 "face" => Face,
         /// 目視確認 by a member of staff.
         3 "visual" => Visual,
+        /// By the telephone that carries the certificate, in place of a PIN (card §2).
+        4 "phone" => Phone,
     }
 }
 
@@ -85,6 +87,19 @@ named! {
         3 "iphone" => Iphone,
         /// A label that nobody knows yet.
         4 "unknown" => Unknown,
+    }
+}
+
+impl IdentityCheck {
+    /// Whether a holder can be recognised so with this carrier: a telephone has no photo to compare
+    /// with, and only an iPhone recognises its owner itself (card §2).
+    #[must_use]
+    pub const fn fits(self, token: TokenKind) -> bool {
+        match self {
+            Self::Pin => true,
+            Self::Face | Self::Visual => matches!(token, TokenKind::Card | TokenKind::Unknown),
+            Self::Phone => matches!(token, TokenKind::Iphone),
+        }
     }
 }
 
@@ -207,6 +222,19 @@ mod tests {
             assert_eq!(IdentityCheck::from_number(one.number()), Some(*one));
         }
         assert_eq!(TokenKind::from_name("plastic"), None);
+    }
+
+    #[test]
+    fn photos_are_compared_on_cards_and_owners_recognised_by_iphones_only() {
+        let fitting = |check: IdentityCheck| {
+            let all = TokenKind::ALL.iter().copied();
+            all.filter(|token| check.fits(*token)).collect::<Vec<_>>()
+        };
+        assert_eq!(fitting(IdentityCheck::Pin), TokenKind::ALL);
+        for check in [IdentityCheck::Face, IdentityCheck::Visual] {
+            assert_eq!(fitting(check), [TokenKind::Card, TokenKind::Unknown]);
+        }
+        assert_eq!(fitting(IdentityCheck::Phone), [TokenKind::Iphone]);
     }
 
     proptest! {

@@ -53,11 +53,17 @@ pub enum ValueError {
     /// A control character or another character that no card carries.
     #[error("contains a character that is not allowed here")]
     Character,
+    /// Good by itself, and impossible with another value of the same message.
+    #[error("does not go with the value of {other}")]
+    DoesNotFit {
+        /// The other value's field.
+        other: &'static str,
+    },
 }
 
 impl ValueError {
     /// One of each, for tests that must see every kind.
-    pub const EXAMPLES: [Self; 12] = [
+    pub const EXAMPLES: [Self; 13] = [
         Self::Missing,
         Self::Unexpected,
         Self::NotText,
@@ -70,6 +76,7 @@ impl ValueError {
         Self::EndBeforeStart,
         Self::UnknownCode { table: "OQSCD006" },
         Self::Character,
+        Self::DoesNotFit { other: "tokenKind" },
     ];
 
     /// The stable code, `SHK-VAL-nnn`.
@@ -88,6 +95,7 @@ impl ValueError {
             Self::EndBeforeStart => "SHK-VAL-010",
             Self::UnknownCode { .. } => "SHK-VAL-011",
             Self::Character => "SHK-VAL-012",
+            Self::DoesNotFit { .. } => "SHK-VAL-013",
         }
     }
 
@@ -113,6 +121,7 @@ impl ValueError {
             Self::EndBeforeStart => "終了日が開始日より前です。".to_owned(),
             Self::UnknownCode { table } => format!("コード表{table}にないコードです。"),
             Self::Character => "使用できない文字が含まれています。".to_owned(),
+            Self::DoesNotFit { other } => format!("{other}の値と組み合わせられません。"),
         }
     }
 }

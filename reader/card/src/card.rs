@@ -107,7 +107,7 @@ impl Issuer {
             chip: Arc::new(chip),
         };
         let platform = Platform {
-            atr: profile.token().atr().to_vec(),
+            token: profile.token(),
             objects: contents.objects(),
             applications: contents.applications()?,
             wrong_length: *wrong_length,

@@ -29,8 +29,10 @@ pub enum Profile {
     FaceOnly,
     /// The token in an Android telephone: one application, certificate behind the PIN.
     Android,
-    /// The token in an iPhone: one application.
+    /// The token in an iPhone that has recognised its owner: one application, no PIN.
     Iphone,
+    /// The same before it has: it shows its certificate and does not sign.
+    IphoneLocked,
     /// Another card altogether: none of the applications.
     Foreign,
     /// The certificate has something wrong.
@@ -83,7 +85,7 @@ pub(crate) struct Dates {
 
 impl Profile {
     /// All kinds and their names on the command line and in cards' files.
-    pub const NAMES: [(&'static str, Self); 28] = [
+    pub const NAMES: [(&'static str, Self); 29] = [
         ("adult", Self::Adult),
         ("child", Self::Child),
         ("renewed", Self::Renewed),
@@ -96,6 +98,7 @@ impl Profile {
         ("face-only", Self::FaceOnly),
         ("android", Self::Android),
         ("iphone", Self::Iphone),
+        ("iphone-locked", Self::IphoneLocked),
         ("foreign-card", Self::Foreign),
         ("foreign-authority", Self::Defective(Defect::ForeignAuthority)),
         ("same-name-other-key", Self::Defective(Defect::SameNameOtherKey)),
@@ -129,7 +132,7 @@ impl Profile {
     pub(crate) const fn token(self) -> Token {
         if matches!(self, Self::Android) {
             Token::Android
-        } else if matches!(self, Self::Iphone) {
+        } else if matches!(self, Self::Iphone | Self::IphoneLocked) {
             Token::Iphone
         } else if matches!(self, Self::Foreign) {
             Token::None
@@ -184,6 +187,7 @@ impl Profile {
             | Self::FaceOnly
             | Self::Android
             | Self::Iphone
+            | Self::IphoneLocked
             | Self::Foreign
             | Self::Defective(_)
             | Self::Faulty(_) => began(ORDINARY_AGE_DAYS),

@@ -11,6 +11,7 @@ use crate::apdu::Command;
 use crate::file::{Application, File, FileId};
 use crate::key::CardRng;
 use crate::memory::Memory;
+use crate::profile::Token;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -27,8 +28,7 @@ pub enum WrongLengthVerify {
 /// What a card is besides its applications.
 #[derive(Clone)]
 pub(crate) struct Platform {
-    /// Answer to reset.
-    pub(crate) atr: Vec<u8>,
+    pub(crate) token: Token,
     /// Objects of GET DATA, by tag, at the level of the card itself.
     pub(crate) objects: Vec<(u16, Vec<u8>)>,
     pub(crate) applications: Vec<Application>,
@@ -102,7 +102,7 @@ impl SoftwareCard {
     /// Answer to reset: what the reader tells of the card before any command.
     #[must_use]
     pub fn atr(&self) -> &[u8] {
-        &self.platform.atr
+        self.platform.token.atr()
     }
 
     /// The power goes: everything is forgotten but the passwords' tries.
@@ -156,7 +156,16 @@ impl SoftwareCard {
             (0x00, 0x88) => self.internal_authenticate(&command),
             (0x80, 0xA2) => self.verify_terminal_certificate(&command),
             (0x00, 0x82) => self.external_authenticate(&command),
+            (0x80, 0xFC) => self.hear_last_command(),
             _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
+        }
+    }
+
+    /// A reader tells an iPhone that it is done; a plastic card knows no such command (card §2).
+    fn hear_last_command(&self) -> Reply {
+        match self.platform.token {
+            Token::Iphone => Ok(Vec::new()),
+            Token::Card | Token::Android | Token::None => Err(StatusWord::WRONG_LENGTH),
         }
     }
 

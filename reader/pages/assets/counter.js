@@ -6,7 +6,7 @@ import { validity } from "./validity.js";
 
 const at = (id) => document.getElementById(id);
 const both = (ja, en) => [ja, " ", element("span", { lang: "en" }, en)];
-const METHODS = { pin: ["暗証番号", "PIN"], visual: ["目視確認", "visual check"], face: ["顔認証", "face"] };
+const METHODS = { pin: ["暗証番号", "PIN"], visual: ["目視確認", "visual check"], face: ["顔認証", "face"], phone: ["スマートフォンの本人確認", "phone"] };
 const NOTICES = { certificateExpiresSoon: ["証明書の期限が近づいています", "certificate expires soon"], grace: ["証明書の期限切れ(資格情報のみ)", "certificate expired, eligibility only"] };
 const CARD_FIELDS = [["insurerNumber", "保険者番号", true], ["symbol", "記号", false], ["number", "番号", true], ["branch", "枝番", false], ["birthdate", "生年月日 yyyyMMdd", true]];
 

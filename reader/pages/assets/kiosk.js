@@ -13,7 +13,7 @@ const ICONS = {
   noReader: "lost", empty: "place", reading: "wait", chooseMethod: "card", enterPin: "pin", wrongPin: "pin", lastTryConfirm: "stop",
   pinBlocked: "stop", visualWaiting: "visual", checking: "wait", registerOffer: "heart", registerConfirm: "person",
   registerWaitingStaff: "visual", registered: "done", consentMedical: "heart", consentProvide: "share", done: "done", readerBusy: "wait",
-  engineDown: "lost", timedOut: "wait", cancelled: "card", notFound: "person", offline: "lost",
+  engineDown: "lost", phoneLocked: "phone", timedOut: "wait", cancelled: "card", notFound: "person", offline: "lost",
 };
 /** A first registration belongs to the identification, whatever it needs in between. */
 const IDENTIFYING = new Set(["registerOffer", "registerConfirm", "registerWaitingStaff", "registered"]);
@@ -145,7 +145,7 @@ function registration() {
     question.focus();
   };
   place.append(element("div", { class: "choices" },
-    big([icon("card"), element("b", {}, text("register.card"))], () => ask({})),
+    state.canRegisterByCard ? big([icon("card"), element("b", {}, text("register.card"))], () => ask({})) : null,
     big([icon("visual"), element("b", {}, text("register.staff"))], () => intend("register", { yes: true })),
     button(text("register.no"), () => intend("register", { yes: false }))));
   return place;

@@ -99,8 +99,12 @@ pub fn identify(card: &mut dyn CardTransport) -> Result<CardSeen, CardFailure> {
     let token = read_token(card)?;
     let kind = kind_of(&token);
     let certificate = read_certificate(card)?;
-    if certificate.is_none() && kind != TokenKind::Android {
-        return Err(CardFailure::Malformed);
+    match kind {
+        TokenKind::Card | TokenKind::Unknown if certificate.is_none() => {
+            return Err(CardFailure::Malformed);
+        }
+        TokenKind::Iphone if certificate.is_none() => return Err(CardFailure::OwnerUnproven),
+        TokenKind::Card | TokenKind::Unknown | TokenKind::Iphone | TokenKind::Android => {}
     }
     let tries = tries_left(card, PIN_FILE)?;
     let certificate = certificate.map(|der| Arc::from(&der[..]));
@@ -126,13 +130,22 @@ pub fn authenticate(
         Proof::Terminal => {
             unlock_by_terminal(card, terminal.ok_or(CardFailure::TerminalRefused)?, spent)?;
         }
+        // Nothing is sent: the phone has recognised its owner, or it refuses to sign.
+        Proof::Phone => {}
     }
     // The card can be swapped without any event; what signs must be what was read (card §4.4).
     let certificate = confirm(card, expected)?.ok_or(CardFailure::Malformed)?;
     *spent = Spent::Something;
-    let signature = sign(card, challenge)?;
+    let refused = match proof {
+        Proof::Phone => CardFailure::OwnerUnproven,
+        Proof::Pin { .. } | Proof::Terminal => CardFailure::Malformed,
+    };
+    let signature = sign(card, challenge, refused)?;
     if !is_signature_of(&certificate, challenge, &signature) {
         return Err(CardFailure::BadSignature);
+    }
+    if *proof == Proof::Phone {
+        say_goodbye(card);
     }
     Ok(Signed { certificate: Arc::from(&certificate[..]), signature: signature.into() })
 }
@@ -233,14 +246,29 @@ fn unlock_by_terminal(
     accepted(&card.transmit(&command)?)
 }
 
-fn sign(card: &mut dyn CardTransport, challenge: &[u8; 32]) -> Result<Vec<u8>, CardFailure> {
+/// `refused` is what it means when the card says that nobody has unlocked its key.
+fn sign(
+    card: &mut dyn CardTransport,
+    challenge: &[u8; 32],
+    refused: CardFailure,
+) -> Result<Vec<u8>, CardFailure> {
     select_file(card, KEY_FILE)?.ok_or(CardFailure::Malformed)?;
     let info = digest_info(ring::digest::digest(&ring::digest::SHA256, challenge).as_ref());
     let compute =
         Command { cla: 0x80, ins: 0x2A, p1: 0x00, p2: 0x80, data: &info, expected: Some(256) };
-    let signature = exchange(card, &compute)?.map_err(|_| CardFailure::Malformed)?;
+    let signature = exchange(card, &compute)?.map_err(|status| match status {
+        StatusWord::SECURITY_STATUS => refused,
+        _ => CardFailure::Malformed,
+    })?;
     let fits = (1..=SIGNATURE_BYTES_MAX).contains(&signature.len());
     fits.then(|| signature.to_vec()).ok_or(CardFailure::Malformed)
+}
+
+/// Tells a phone that nothing comes after this, so that it need not be held there (card §2). What
+/// it says to that changes nothing any more.
+fn say_goodbye(card: &mut dyn CardTransport) {
+    let last = Command { cla: 0x80, ins: 0xFC, p1: 0, p2: 0, data: &[], expected: None };
+    let _ = exchange(card, &last);
 }
 
 /// Tries left for a password file, asked for without using one; `None` when the card does not say.

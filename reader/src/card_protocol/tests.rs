@@ -108,6 +108,25 @@ fn tokens_of_telephones_are_told_apart() {
 }
 
 #[test]
+fn an_iphone_signs_without_any_pin_once_it_has_recognised_its_owner() {
+    let mut desk = Desk::new(&issued(1, Profile::Iphone));
+    let seen = identify(&mut desk).unwrap();
+    assert_eq!(seen.tries, None);
+    let signed = attempt(&mut desk, &seen, &Proof::Phone).0.unwrap();
+    assert!(is_signature_of(&signed.certificate, &[7; 32], &signed.signature));
+    assert_eq!((desk.count(0x20), desk.count(0x2A)), (0, 1));
+    assert_eq!(desk.sent.last().unwrap(), &[0x80, 0xFC, 0, 0], "it may be put away now");
+    let mut desk = Desk::new(&issued(1, Profile::IphoneLocked));
+    let seen = identify(&mut desk).unwrap();
+    let (end, _) = attempt(&mut desk, &seen, &Proof::Phone);
+    assert_eq!((end, desk.count(0x2A)), (Err(CardFailure::OwnerUnproven), 1));
+    // A plastic card is not talked into signing without its PIN.
+    let mut desk = Desk::new(&issued(1, Profile::Adult));
+    let seen = identify(&mut desk).unwrap();
+    assert!(attempt(&mut desk, &seen, &Proof::Phone).0.is_err());
+}
+
+#[test]
 fn a_wrong_pin_is_sent_once_and_says_what_is_left() {
     let mut desk = Desk::new(&issued(1, Profile::Adult));
     let seen = identify(&mut desk).unwrap();

@@ -96,6 +96,8 @@ pub enum Proof {
     },
     /// The terminal's own certificate, after staff or a face match recognised the holder.
     Terminal,
+    /// None at this reader: the telephone has recognised its owner itself.
+    Phone,
 }
 
 /// Something to be done. Each ends in the event of the same ticket.

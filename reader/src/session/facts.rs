@@ -141,6 +141,17 @@ pub enum TokenKind {
     Unknown,
 }
 
+impl TokenKind {
+    /// Whether it is a telephone: it has no photo and no text to read, and knows no terminal.
+    #[must_use]
+    pub const fn is_phone(self) -> bool {
+        match self {
+            Self::Android | Self::Iphone => true,
+            Self::Card | Self::Unknown => false,
+        }
+    }
+}
+
 /// A card as it was when it came: what every later step is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardSeen {
@@ -182,6 +193,8 @@ pub enum Method {
     Face,
     /// 目視確認 by staff.
     Visual,
+    /// By the telephone itself, before it was held to the reader: nothing is asked at the kiosk.
+    Phone,
 }
 
 /// Whether the engine knows whose certificate it is.
@@ -401,6 +414,9 @@ pub enum CardFailure {
     /// 照合番号B was wrong.
     #[error("the number on the card's face was wrong")]
     WrongNumber,
+    /// The telephone has not recognised its owner yet, so it does not sign.
+    #[error("the telephone has not recognised its owner")]
+    OwnerUnproven,
 }
 
 /// Why the engine gave no answer.
@@ -449,6 +465,7 @@ impl CardFailure {
             Self::BadSignature => "SHK-RDR-110",
             Self::TerminalRefused => "SHK-RDR-111",
             Self::WrongNumber => "SHK-RDR-112",
+            Self::OwnerUnproven => "SHK-RDR-113",
         }
     }
 }

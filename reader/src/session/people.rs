@@ -1,7 +1,7 @@
 //! What patients and staff do.
 
 use super::event::{Effect, StaffIntent};
-use super::facts::{Consents, MatchingNumber, Method, Pin, Prescription, SessionId, TokenKind};
+use super::facts::{Consents, MatchingNumber, Method, Pin, Prescription, SessionId};
 use super::stage::{Ending, Key, Stage};
 use super::step::Turn;
 
@@ -67,8 +67,7 @@ impl Turn<'_> {
                 true
             }
             (Stage::RegisterOffer { .. }, Intent::Register(yes, number)) => {
-                self.registers(yes, number);
-                true
+                self.registers(yes, number)
             }
             (Stage::RegisterConfirm(found), Intent::ConfirmPerson(yes)) => {
                 match yes {
@@ -94,7 +93,7 @@ impl Turn<'_> {
             Method::Pin if self.state.tries() == Some(1) => Stage::LastTry,
             Method::Pin => Stage::EnterPin { wrong: false, use_last_try: false },
             Method::Visual if self.is_visual_offered() => Stage::Visual,
-            Method::Visual | Method::Face => return false,
+            Method::Visual | Method::Face | Method::Phone => return false,
         };
         self.patient(|patient| patient.method = method);
         self.enter(stage);
@@ -103,8 +102,7 @@ impl Turn<'_> {
 
     /// Phones show no face and know no terminal.
     fn is_visual_offered(&self) -> bool {
-        let kind = self.card().map(|(_, card)| card.kind);
-        self.state.limits.offer.visual && matches!(kind, Some(TokenKind::Card | TokenKind::Unknown))
+        self.state.limits.offer.visual && !self.state.is_phone()
     }
 
     fn typed(&mut self, pin: Pin, use_last_try: bool) -> bool {
@@ -117,7 +115,7 @@ impl Turn<'_> {
         true
     }
 
-    fn get_challenge(&mut self, key: Key) {
+    pub(super) fn get_challenge(&mut self, key: Key) {
         let ticket = self.ticket();
         self.effects.push(Effect::Challenge { ticket });
         self.enter(Stage::GettingChallenge { ticket, key });

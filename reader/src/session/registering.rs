@@ -9,17 +9,20 @@ use super::step::Turn;
 use shikaku_domain::Personal;
 
 impl Turn<'_> {
-    pub(super) fn registers(&mut self, yes: bool, number: Option<MatchingNumber>) {
+    /// Goes on as the patient wants; false when a telephone's text is asked for, which has none.
+    pub(super) fn registers(&mut self, yes: bool, number: Option<MatchingNumber>) -> bool {
         match (yes, number) {
             (false, _) => self.end(Ending::Cancelled, None),
             (true, None) => self.enter(Stage::RegisterData),
+            (true, Some(_)) if self.state.is_phone() => return false,
             (true, Some(number)) => {
-                let Some((reader, expected)) = self.card() else { return };
+                let Some((reader, expected)) = self.card() else { return false };
                 let ticket = self.ticket();
                 self.effects.push(Effect::ReadAttributes { ticket, reader, expected, number });
                 self.enter(Stage::ReadingAttributes(ticket));
             }
         }
+        true
     }
 
     pub(super) fn attributes_read(&mut self, ticket: Ticket, end: Result<Attributes, CardFailure>) {

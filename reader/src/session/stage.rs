@@ -155,6 +155,8 @@ pub enum Key {
     },
     /// Staff recognised the holder.
     Staff(StaffId),
+    /// The telephone recognised its owner.
+    Phone,
 }
 
 /// What the patient should know about the certificate.
@@ -192,6 +194,8 @@ pub enum Ending {
     CertificateNotYetValid,
     /// The certificate was revoked.
     CertificateRevoked,
+    /// The telephone has not recognised its owner.
+    PhoneLocked,
     /// The certificate is of nobody we trust.
     CertificateUntrusted,
     /// No such person.
@@ -258,6 +262,13 @@ impl State {
     pub fn asks_for_prescription(&self) -> bool {
         let opened = self.patient.as_ref().and_then(|patient| patient.opened.as_ref());
         self.limits.offer.prescription && opened.is_some_and(|o| o.grace_days.is_none())
+    }
+
+    /// Whether a telephone lies there.
+    #[must_use]
+    pub fn is_phone(&self) -> bool {
+        let card = self.patient.as_ref().and_then(|patient| patient.card.as_ref());
+        card.is_some_and(|card| card.kind.is_phone())
     }
 
     /// Tries left for the PIN of the card that lies there.

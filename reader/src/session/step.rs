@@ -3,7 +3,7 @@
 use super::event::{Effect, Event, Proof};
 use super::facts::{
     Answer, Asked, CardFailure, CardSeen, Challenge, Consents, EngineFailure, Method, Moment,
-    Opened, Prescription, Refusal, Registration, SessionId, Signed, Ticket,
+    Opened, Prescription, Refusal, Registration, SessionId, Signed, Ticket, TokenKind,
 };
 use super::stage::{Ending, Key, Notice, Patient, Stage, State};
 
@@ -107,12 +107,20 @@ impl Turn<'_> {
             return;
         }
         match end {
-            Ok(card) => {
-                self.patient(|patient| patient.card = Some(card));
-                self.enter(Stage::ChooseMethod);
-            }
+            Ok(card) => self.card_read(card),
             Err(CardFailure::ReaderBusy) => self.enter(Stage::Busy),
             Err(failure) => self.end_by_card(failure),
+        }
+    }
+
+    fn card_read(&mut self, card: CardSeen) {
+        let has_recognised_its_owner = card.kind == TokenKind::Iphone;
+        self.patient(|patient| patient.card = Some(card));
+        if has_recognised_its_owner {
+            self.patient(|patient| patient.method = Method::Phone);
+            self.get_challenge(Key::Phone);
+        } else {
+            self.enter(Stage::ChooseMethod);
         }
     }
 
@@ -131,6 +139,7 @@ impl Turn<'_> {
         let (proof, staff) = match key {
             Key::Pin { pin, use_last_try } => (Proof::Pin { pin, use_last_try }, None),
             Key::Staff(staff) => (Proof::Terminal, Some(staff)),
+            Key::Phone => (Proof::Phone, None),
         };
         let ticket = self.ticket();
         let bytes = challenge.bytes;
@@ -386,6 +395,7 @@ impl Turn<'_> {
             CardFailure::NotMyNumberCard => Ending::NotMyNumberCard,
             CardFailure::Removed => Ending::RemovedTooEarly,
             CardFailure::Changed => Ending::CardChanged,
+            CardFailure::OwnerUnproven => Ending::PhoneLocked,
             CardFailure::WrongPin { .. }
             | CardFailure::PinBlocked
             | CardFailure::LastTry

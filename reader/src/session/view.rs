@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use shikaku_domain::Personal;
 
-use super::facts::{Information, Method, Moment, SessionId, TokenKind};
+use super::facts::{Information, Method, Moment, SessionId};
 use super::stage::{Ending, Notice, Stage, State};
 
 /// The names of screens.
@@ -17,6 +17,7 @@ pub enum Screen {
     Empty,
     Reading,
     NotMyNumberCard,
+    PhoneLocked,
     ChooseMethod,
     EnterPin,
     WrongPin,
@@ -93,6 +94,8 @@ pub struct View {
     pub ask: Vec<Information>,
     /// Whether the form of the prescription is asked.
     pub ask_prescription: bool,
+    /// Whether a registration can be by the text that the card holds.
+    pub can_register_by_card: bool,
     /// Who to confirm.
     pub candidate: Option<CandidateView>,
     /// 資格有効性 at the end.
@@ -171,6 +174,8 @@ impl State {
             tries_left: self.shown_tries(),
             ask: Information::ALL.into_iter().filter(|one| ask.contains(one)).collect(),
             ask_prescription: is_provide && self.asks_for_prescription(),
+            can_register_by_card: matches!(self.stage, Stage::RegisterOffer { .. })
+                && !self.is_phone(),
             candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,
             notice: if is_wrong_number { Some("wrongNumber") } else { notice },
@@ -226,11 +231,10 @@ impl State {
         if !matches!(self.stage, Stage::ChooseMethod | Stage::PinBlocked) {
             return Vec::new();
         }
-        let kind = self.patient.as_ref().and_then(|p| p.card.as_ref()).map(|card| card.kind);
         let pin_reason = (self.tries() == Some(0)).then_some("blocked");
-        let visual_reason = match kind {
-            Some(TokenKind::Android | TokenKind::Iphone) => Some("notWithPhones"),
-            _ => (!self.limits.offer.visual).then_some("notInstalled"),
+        let visual_reason = match self.is_phone() {
+            true => Some("notWithPhones"),
+            false => (!self.limits.offer.visual).then_some("notInstalled"),
         };
         let method = |method, reason: Option<&'static str>| MethodView {
             method,
@@ -294,7 +298,8 @@ impl Screen {
             Self::ConsentMedical => Some(4),
             Self::ConsentProvide => Some(5),
             Self::Done => Some(6),
-            Self::RegisterOffer
+            Self::PhoneLocked
+            | Self::RegisterOffer
             | Self::RegisterConfirm
             | Self::RegisterWaitingStaff
             | Self::Registered
@@ -324,6 +329,7 @@ impl Ending {
             Self::CertificateExpired => Screen::CertificateExpired,
             Self::CertificateNotYetValid => Screen::CertificateNotYetValid,
             Self::CertificateRevoked => Screen::CertificateRevoked,
+            Self::PhoneLocked => Screen::PhoneLocked,
             Self::CertificateUntrusted => Screen::CertificateUntrusted,
             Self::NotFound => Screen::NotFound,
             Self::EngineDown => Screen::EngineDown,

@@ -11,7 +11,7 @@ CARDS = {
     "refuses": "adult", "timed-out": "adult", "no-engine": "adult", "forgotten": "adult",
     "face-only": "face-only", "stranger": "face-only", "expires-soon": "expires-soon",
     "not-a-card": "foreign-card", "expired": "expired", "not-yet": "not-yet-valid", "revoked": "revoked", "untrusted": "foreign-authority",
-    "mute": "mute", "gone": "gone-while-reading", "pin-blocked": "pin-blocked", "android": "android", "iphone": "iphone",
+    "mute": "mute", "gone": "gone-while-reading", "pin-blocked": "pin-blocked", "android": "android", "iphone": "iphone", "iphone-locked": "iphone-locked",
 }
 
 

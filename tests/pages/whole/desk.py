@@ -5,6 +5,10 @@ from place import PIN
 # A machine with two cores may be busy with other tests.
 PATIENCE_MS = 40_000
 STAFF = "desk-1"
+# Fields of the form of a first registration, and the insurer's columns.
+INSURANCE_CARD = {
+    "insurerNumber": "InsurerNumber", "symbol": "InsuredCardSymbol", "number": "InsuredIdentificationNumber", "branch": "InsuredBranchNumber", "birthdate": "Birthdate",
+}
 
 
 class Desk:
@@ -126,6 +130,14 @@ class Desk:
     def decides(self, answer):
         self.counter.fill("#staff", STAFF)
         self.counter.get_by_role("button", name=answer).click()
+
+    def enters_insurance_card(self, name):
+        """Staff type what a person's insurance card says, for a first registration."""
+        self.sees("registerWaitingStaff")
+        form = self.counter.locator("#waiting form")
+        for field, column in INSURANCE_CARD.items():
+            form.locator(f"[name={field}]").fill(self.place.holders[name][1].row[column])
+        form.get_by_role("button").click()
 
     def newest(self, name):
         """The result of a person, once its file is there."""

@@ -130,12 +130,7 @@ def test_staff_register_by_the_insurance_card_and_look_it_up(desk, place):
     desk.proves(name)
     desk.sees("registerOffer")
     desk.presses(".choices button >> nth=1")
-    desk.sees("registerWaitingStaff")
-    form = desk.counter.locator("#waiting form")
-    fields = {"insurerNumber": "InsurerNumber", "symbol": "InsuredCardSymbol", "number": "InsuredIdentificationNumber", "branch": "InsuredBranchNumber", "birthdate": "Birthdate"}
-    for field, column in fields.items():
-        form.locator(f"[name={field}]").fill(row[column])
-    form.get_by_role("button").click()
+    desk.enters_insurance_card(name)
     desk.confirms(name)
     desk.consents()
     desk.sees("done")
@@ -228,15 +223,35 @@ def test_the_next_patient_sees_nothing_of_the_one_before(desk, place):
     assert desk.kiosk.get_attribute("html", "class") in ("", None)
 
 
-@pytest.mark.parametrize("name", ["android", "iphone"])
-def test_phones_are_read_too_and_have_no_photo_to_compare(desk, name):
-    desk.put(name)
+def test_an_android_phone_has_a_pin_and_no_photo_to_compare(desk):
+    desk.put("android")
     desk.sees("chooseMethod")
     assert desk.kiosk.locator("main .choices button").nth(1).is_disabled()
     desk.chooses(0)
     desk.sees("enterPin")
     desk.types("1234")
     desk.sees("registerOffer")
+
+
+def test_an_iphone_that_has_recognised_its_owner_is_asked_for_no_pin(desk):
+    desk.put("iphone")
+    desk.sees("registerOffer")
+    assert desk.kiosk.locator("main .choices button").count() == 2, "a phone has no numbers printed on it"
+    desk.presses(".choices button >> nth=0")
+    desk.enters_insurance_card("iphone")
+    desk.confirms("iphone")
+    desk.consents()
+    desk.sees("done")
+    assert "スマートフォンの本人確認" in desk.newest("iphone")
+
+
+def test_an_iphone_that_has_not_recognised_its_owner_is_to_be_unlocked_first(desk, place):
+    before = place.files()
+    desk.put("iphone-locked")
+    desk.sees("phoneLocked")
+    desk.photograph("phone-locked")
+    assert Axe().run(desk.kiosk).violations_count == 0
+    assert place.files() == before
 
 
 def test_a_locked_pin_offers_other_ways(desk):

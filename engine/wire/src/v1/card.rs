@@ -184,10 +184,13 @@ pub fn parse_session(body: &[u8]) -> Result<SessionQuestion, Vec<FieldProblem>> 
     let check = keep(p, "method", raw.method.required(check));
     let token = |text: &str| named(TokenKind::from_name(text), "tokenKind");
     let token = keep(p, "tokenKind", raw.token_kind.required(token));
+    if check.zip(token).is_some_and(|(check, token)| !check.fits(token)) {
+        keep::<()>(p, "method", Err(ValueError::DoesNotFit { other: "tokenKind" }));
+    }
     let confirmed_by = raw.confirmed_by.optional(label).and_then(|staff| match (check, &staff) {
         (Some(IdentityCheck::Visual), None) => Err(ValueError::Missing),
-        (Some(IdentityCheck::Pin | IdentityCheck::Face), Some(_)) => Err(ValueError::Unexpected),
-        _ => Ok(staff),
+        (Some(IdentityCheck::Visual), Some(_)) | (_, None) => Ok(staff),
+        (_, Some(_)) => Err(ValueError::Unexpected),
     });
     let confirmed_by = keep(p, "confirmedBy", confirmed_by).flatten();
     let question = (|| {
@@ -465,6 +468,7 @@ mod tests {
         assert_eq!(codes(session("visual", "")), [("confirmedBy".into(), "SHK-VAL-001".into())]);
         assert_eq!(codes(session("pin", by)), [("confirmedBy".into(), "SHK-VAL-002".into())]);
         assert_eq!(session("pin", "").unwrap().certificate, b"0");
+        assert_eq!(codes(session("phone", "")), [("method".into(), "SHK-VAL-013".into())]);
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub struct SessionRequest {
     /// The card's signature over the 32 bytes of the challenge, base64: RSA PKCS#1 v1.5 with SHA-256,
     /// or ECDSA P-384 with SHA-384, as the certificate's key says.
     pub signature: String,
-    /// How the holder was recognised: `pin`, `face` or `visual`.
+    /// How the holder was recognised: `pin`, `face` or `visual` (not with phones), or `phone` (an
+    /// iPhone that recognised its owner itself).
     #[schema(example = "pin")]
     pub method: String,
     /// What carries the certificate: `card`, `android`, `iphone` or `unknown`.

@@ -5,7 +5,7 @@ use crate::CardError;
 use crate::ca::CertificateRequest;
 use crate::file::{Access, Application, ChangeCommand, File, FileId, PasswordForm, PasswordRule};
 use crate::key::CardKey;
-use crate::profile::Token;
+use crate::profile::{Profile, Token};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(super) fn application(contents: &Contents<'_>) -> Result<Application, CardEr
     Ok(Application { aid: AID, files, internal_key: None })
 }
 
-fn authentication(contents: &Contents<'_>) -> Result<[(FileId, File); 4], CardError> {
+fn authentication(contents: &Contents<'_>) -> Result<Vec<(FileId, File)>, CardError> {
     let number = contents.serial.number().into();
     let key = Arc::new(CardKey::from_seed(contents.issuer.seed, "authentication", number)?);
     let request = request(contents, &key);
@@ -61,13 +61,27 @@ fn authentication(contents: &Contents<'_>) -> Result<[(FileId, File); 4], CardEr
     };
     let root = authority.certificate(contents.generation).to_vec();
     let tries = if contents.profile.is_pin_blocked() { 0 } else { PIN_TRIES };
-    let sign = Access::AnyOf(&[AUTHENTICATION_PIN, TERMINAL_ANCHOR]);
-    Ok([
+    let mut files = vec![
         (AUTHENTICATION_CERTIFICATE, File::padded(certificate, read)),
         (AUTHENTICATION_ROOT, File::padded(root, Access::Free)),
-        (AUTHENTICATION_KEY, File::SigningKey { key, sign }),
-        (AUTHENTICATION_PIN, password(PasswordForm::Digits(4), tries, contents.pin)),
-    ])
+        (AUTHENTICATION_KEY, File::SigningKey { key, sign: signing_access(contents.profile) }),
+    ];
+    // An iPhone recognises its owner by itself, so there is nothing that VERIFY could be sent to.
+    if contents.profile.token() != Token::Iphone {
+        let pin = password(PasswordForm::Digits(4), tries, contents.pin);
+        files.push((AUTHENTICATION_PIN, pin));
+    }
+    Ok(files)
+}
+
+const fn signing_access(profile: Profile) -> Access {
+    match profile.token() {
+        Token::Card | Token::Android | Token::None => {
+            Access::AnyOf(&[AUTHENTICATION_PIN, TERMINAL_ANCHOR])
+        }
+        Token::Iphone if matches!(profile, Profile::IphoneLocked) => Access::Never,
+        Token::Iphone => Access::Free,
+    }
 }
 
 fn signature(contents: &Contents<'_>) -> Result<Vec<(FileId, File)>, CardError> {

@@ -448,7 +448,15 @@ fn kinds_of_cards_differ_in_what_a_reader_sees() {
     android.all(&[VERIFY_PIN, "00B08A0004"]);
     android.check(SURFACE, 0x6A82);
 
+    let mut iphone = Talk::with(&issued(Profile::Iphone));
+    iphone.all(&[JPKI, "00A4020C020017", "802A0080014100", "80FC0000"]);
+    iphone.check("00A4020C020018", 0x6A82);
+    let mut locked = Talk::with(&issued(Profile::IphoneLocked));
+    locked.all(&[JPKI, "00A4020C020017"]);
+    locked.check("802A0080014100", 0x6982);
+
     let mut child = Talk::with(&issued(Profile::Child));
+    child.check("80FC0000", 0x6700);
     assert_eq!(child.all(&[JPKI, "00A4020C020008", "00B0000003"]), [0x00, 0x8F, 0x00]);
     child.check("0020009B", 0x63C0);
     child.all(&[VERIFY_PIN, "802A0397014100"]);

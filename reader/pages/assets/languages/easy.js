@@ -11,6 +11,7 @@ export default {
   "screen.empty": "マイナンバーカードを おいて ください", "screen.empty.do": "あなたの 保険を しらべます。おわるまで カードを 動かさないで ください。",
   "screen.reading": "カードを 読んで います", "screen.reading.do": "待って ください。カードを 動かさないで ください。",
   "screen.notMyNumberCard": "これは マイナンバーカードでは ありません", "screen.notMyNumberCard.do": "マイナンバーカードを おいて ください。ない ときは、ここの 人に 言って ください。",
+  "screen.phoneLocked": "スマートフォンで あなたを たしかめて ください", "screen.phoneLocked.do": "スマートフォンで 顔や 指を 見せてから、もう一度 おいて ください。",
   "screen.chooseMethod": "どの やりかたに しますか", "screen.chooseMethod.do": "あなたの カードか どうか しらべます。",
   "screen.enterPin": "4つの 数字を 入れて ください", "screen.enterPin.do": "カードを もらった とき、あなたが きめた 数字です。",
   "screen.wrongPin": "数字が ちがいます", "screen.wrongPin.do": "もう一度 入れて ください。3回 まちがえると、使えなく なります。",

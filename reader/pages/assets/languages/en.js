@@ -11,6 +11,7 @@ export default {
   "screen.empty": "Place your My Number Card", "screen.empty.do": "We will check your health insurance. Leave the card in place until the end.",
   "screen.reading": "Reading the card", "screen.reading.do": "Please wait and do not move the card.",
   "screen.notMyNumberCard": "This is not a My Number Card", "screen.notMyNumberCard.do": "Take it off and place your My Number Card. If you have none, please ask at the counter.",
+  "screen.phoneLocked": "Please unlock your phone first", "screen.phoneLocked.do": "Confirm that it is you, with your face or finger, and hold the phone to the reader again.",
   "screen.chooseMethod": "How shall we identify you?", "screen.chooseMethod.do": "We make sure that the card is yours.",
   "screen.enterPin": "Enter your PIN", "screen.enterPin.do": "The 4 digits that you chose when you received the card.",
   "screen.wrongPin": "The PIN is wrong", "screen.wrongPin.do": "Please try again. After three wrong tries in a row it is locked.",

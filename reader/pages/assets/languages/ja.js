@@ -11,6 +11,7 @@ export default {
   "screen.empty": "マイナンバーカードを置いてください", "screen.empty.do": "保険の資格を確認します。終わるまでカードを動かさないでください。",
   "screen.reading": "カードを読んでいます", "screen.reading.do": "そのままお待ちください。カードを動かさないでください。",
   "screen.notMyNumberCard": "マイナンバーカードではありません", "screen.notMyNumberCard.do": "カードを取り、マイナンバーカードを置いてください。お持ちでない方は窓口へお声がけください。",
+  "screen.phoneLocked": "スマートフォンで本人確認をしてください", "screen.phoneLocked.do": "顔や指紋などで本人確認をしてから、スマートフォンをもう一度かざしてください。",
   "screen.chooseMethod": "本人確認の方法を選んでください", "screen.chooseMethod.do": "カードがご本人のものであることを確認します。",
   "screen.enterPin": "暗証番号を入力してください", "screen.enterPin.do": "カードを受け取ったときに決めた、4桁の数字です。",
   "screen.wrongPin": "暗証番号が違います", "screen.wrongPin.do": "もう一度入力してください。3回続けて間違えると、使えなくなります。",

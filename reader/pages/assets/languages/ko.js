@@ -11,6 +11,7 @@ export default {
   "screen.empty": "마이넘버 카드를 놓아 주세요", "screen.empty.do": "건강보험을 확인합니다. 끝날 때까지 카드를 움직이지 마세요.",
   "screen.reading": "카드를 읽고 있습니다", "screen.reading.do": "기다려 주세요. 카드를 움직이지 마세요.",
   "screen.notMyNumberCard": "마이넘버 카드가 아닙니다", "screen.notMyNumberCard.do": "카드를 빼고 마이넘버 카드를 놓아 주세요. 없으신 분은 창구에 문의해 주세요.",
+  "screen.phoneLocked": "스마트폰에서 먼저 본인 확인을 해 주세요", "screen.phoneLocked.do": "얼굴이나 지문으로 본인 확인을 한 뒤 스마트폰을 다시 대 주세요.",
   "screen.chooseMethod": "본인 확인 방법을 선택해 주세요", "screen.chooseMethod.do": "카드가 본인의 것인지 확인합니다.",
   "screen.enterPin": "비밀번호를 입력해 주세요", "screen.enterPin.do": "카드를 받을 때 정한 4자리 숫자입니다.",
   "screen.wrongPin": "비밀번호가 틀렸습니다", "screen.wrongPin.do": "다시 입력해 주세요. 3번 연속 틀리면 잠깁니다.",

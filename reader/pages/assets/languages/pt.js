@@ -11,6 +11,7 @@ export default {
   "screen.empty": "Coloque o cartão My Number", "screen.empty.do": "Vamos verificar seu seguro de saúde. Não mova o cartão até o fim.",
   "screen.reading": "Lendo o cartão", "screen.reading.do": "Aguarde e não mova o cartão.",
   "screen.notMyNumberCard": "Este não é um cartão My Number", "screen.notMyNumberCard.do": "Retire-o e coloque o cartão My Number. Se não tiver, pergunte no balcão.",
+  "screen.phoneLocked": "Primeiro confirme no seu celular", "screen.phoneLocked.do": "Confirme sua identidade no celular com o rosto ou o dedo e aproxime-o de novo do leitor.",
   "screen.chooseMethod": "Como quer se identificar?", "screen.chooseMethod.do": "Vamos confirmar que o cartão é seu.",
   "screen.enterPin": "Digite a senha", "screen.enterPin.do": "Os 4 números que você escolheu ao receber o cartão.",
   "screen.wrongPin": "A senha está errada", "screen.wrongPin.do": "Tente de novo. Após três erros seguidos ela é bloqueada.",

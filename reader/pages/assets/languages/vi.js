@@ -11,6 +11,7 @@ export default {
   "screen.empty": "Hãy đặt thẻ My Number", "screen.empty.do": "Chúng tôi sẽ kiểm tra bảo hiểm y tế. Xin để yên thẻ cho đến khi xong.",
   "screen.reading": "Đang đọc thẻ", "screen.reading.do": "Xin chờ và không di chuyển thẻ.",
   "screen.notMyNumberCard": "Đây không phải thẻ My Number", "screen.notMyNumberCard.do": "Xin lấy thẻ ra và đặt thẻ My Number. Nếu không có, xin hỏi tại quầy.",
+  "screen.phoneLocked": "Hãy xác thực trên điện thoại trước", "screen.phoneLocked.do": "Hãy xác thực bằng khuôn mặt hoặc vân tay trên điện thoại, rồi đặt lại lên đầu đọc.",
   "screen.chooseMethod": "Chọn cách xác nhận", "screen.chooseMethod.do": "Chúng tôi kiểm tra thẻ này là của bạn.",
   "screen.enterPin": "Nhập mã PIN", "screen.enterPin.do": "4 số bạn đã chọn khi nhận thẻ.",
   "screen.wrongPin": "Mã PIN không đúng", "screen.wrongPin.do": "Xin nhập lại. Sai 3 lần liên tiếp thì mã bị khóa.",

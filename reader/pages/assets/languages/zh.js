@@ -11,6 +11,7 @@ export default {
   "screen.empty": "请放置个人编号卡", "screen.empty.do": "将确认您的医疗保险。结束前请勿移动卡片。",
   "screen.reading": "正在读取卡片", "screen.reading.do": "请稍候，请勿移动卡片。",
   "screen.notMyNumberCard": "这不是个人编号卡", "screen.notMyNumberCard.do": "请取走卡片，放上个人编号卡。没有的话请到窗口咨询。",
+  "screen.phoneLocked": "请先在手机上验证本人", "screen.phoneLocked.do": "请用面容或指纹在手机上完成验证，然后再次将手机放到读卡器上。",
   "screen.chooseMethod": "请选择本人确认的方式", "screen.chooseMethod.do": "用于确认卡片是您本人的。",
   "screen.enterPin": "请输入密码", "screen.enterPin.do": "领取卡片时您设定的 4 位数字。",
   "screen.wrongPin": "密码错误", "screen.wrongPin.do": "请再输入一次。连续错误 3 次将被锁定。",

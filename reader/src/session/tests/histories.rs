@@ -97,6 +97,13 @@ impl Auditor {
                 Effect::Authenticate { proof: Proof::Terminal, .. } => {
                     assert!(self.staff_said_same, "signed without staff");
                 }
+                Effect::Authenticate { proof: Proof::Phone, expected, .. } => {
+                    assert_eq!(expected.kind, TokenKind::Iphone, "a card without any proof");
+                    assert_eq!(*expected.token, [mark(self.sessions)], "another patient's phone");
+                }
+                Effect::ReadAttributes { expected, .. } => {
+                    assert!(!expected.kind.is_phone(), "a phone holds no text");
+                }
                 Effect::Ask { asked, .. } => {
                     let given = asked.consents.iter().filter(|(_, yes)| **yes).map(|(one, _)| *one);
                     let given: BTreeSet<_> = given.collect();
@@ -112,7 +119,6 @@ impl Auditor {
                     );
                 }
                 Effect::Identify { .. }
-                | Effect::ReadAttributes { .. }
                 | Effect::Release { .. }
                 | Effect::Challenge { .. }
                 | Effect::Find { .. }
@@ -142,7 +148,8 @@ fn end(effect: &Effect, session: u64, how: usize) -> Event {
     match effect {
         Effect::Identify { .. } => {
             let tries = [3, 3, 1, 0][how % 4];
-            let seen = card(mark(session), tries);
+            let kind = if how == 8 { TokenKind::Iphone } else { TokenKind::Card };
+            let seen = CardSeen { kind, ..card(mark(session), tries) };
             Event::Identified(ticket, if good { Ok(seen) } else { Err(broken) })
         }
         Effect::Authenticate { .. } => {

@@ -181,6 +181,38 @@ fn phones_and_places_without_a_terminal_certificate_offer_no_visual_check() {
 }
 
 #[test]
+fn a_phone_that_has_recognised_its_owner_is_asked_for_nothing_and_registers_at_the_counter() {
+    let mut place = Place::new();
+    let phone = CardSeen { kind: TokenKind::Iphone, tries: None, ..card(1, 3) };
+    place.insert("s1").identified(phone.clone());
+    assert_eq!((place.screen(), place.view().step), (Screen::Checking, Some(3)));
+    let ticket = place.ticket();
+    place.on(Event::Challenged(ticket, Ok(challenge())));
+    assert!(matches!(&place.effects[..], [Effect::Authenticate { proof: Proof::Phone, .. }]));
+    let locked = place.ticket();
+    let ticket = place.ticket();
+    place.on(Event::Authenticated(ticket, Ok(signed(1))));
+    let [Effect::Open { method, kind, staff, .. }] = &place.effects[..] else { panic!() };
+    assert_eq!((*method, *kind, staff), (Method::Phone, TokenKind::Iphone, &None));
+    let ticket = place.ticket();
+    place.on(Event::Opened(ticket, Ok(unregistered())));
+    assert_eq!((place.screen(), place.view().can_register_by_card), (Screen::RegisterOffer, false));
+    place.does(Intent::Register(true, Some(number())));
+    assert_eq!(place.effects, [Effect::Stale], "a phone holds no text to read");
+    place.does(Intent::Register(true, None));
+    assert_eq!(place.screen(), Screen::RegisterWaitingStaff);
+
+    let mut place = Place::new();
+    place.insert("s1").identified(phone);
+    let ticket = place.ticket();
+    place.on(Event::Challenged(ticket, Ok(challenge())));
+    assert_eq!(place.ticket(), locked, "the same way again");
+    place.on(Event::Authenticated(locked, Err(CardFailure::OwnerUnproven)));
+    assert_eq!(place.screen(), Screen::PhoneLocked);
+    assert_eq!(place.view().code.as_deref(), Some("SHK-RDR-113"));
+}
+
+#[test]
 fn a_first_registration_by_the_card_needs_both_sides() {
     let mut place = Place::opened(unregistered());
     assert_eq!(place.screen(), Screen::RegisterOffer);
