@@ -8,10 +8,11 @@ use shikaku_benches::BenchError;
 use shikaku_engine::clock::SystemClock;
 use shikaku_engine::config::Config;
 use shikaku_engine::http::remember_peer;
+use shikaku_engine::quota::Quotas;
 use shikaku_engine::tls::{TlsFiles, TlsReloader};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where it answers.
 pub(super) const PATH: &str = "/constant";
@@ -38,6 +39,7 @@ pub(super) async fn serve(args: Args) -> Result<(), BenchError> {
     };
     let tls = TlsReloader::new(files, Arc::new(SystemClock))?;
     let options = config.server;
+    let quotas = Arc::new(Quotas::new(&config.limits, Instant::now()));
     let answer = Bytes::from(vec![b'x'; args.bytes]);
     let server = HttpServer::new(move || {
         let resource = web::resource(PATH).route(web::post().to(constant));
@@ -48,7 +50,7 @@ pub(super) async fn serve(args: Args) -> Result<(), BenchError> {
     .client_request_timeout(Duration::from_millis(options.client_request_timeout_ms))
     .keep_alive(Duration::from_secs(options.keep_alive_seconds))
     .shutdown_timeout(options.drain_seconds)
-    .on_connect(remember_peer)
+    .on_connect(remember_peer(quotas))
     .bind_rustls_0_23(options.listen, tls.server_config().as_ref().clone())
     .map_err(BenchError::io("the port"))?;
     if let Some(address) = server.addrs().first() {

@@ -9,6 +9,7 @@ mod load;
 mod loadgen;
 mod lookup;
 mod national;
+mod overload;
 mod peers;
 mod report;
 mod runs;
@@ -41,6 +42,8 @@ enum Command {
     Growth(growth::Args),
     /// Persons a second into the store, bytes a person, time until ready.
     Load(load::Args),
+    /// Ten times the peak: what is still answered; and a quiet facility beside a noisy one.
+    Overload(overload::Args),
     /// Instructions that each step executes, against the recorded counts.
     Instructions(instructions::Args),
     /// The load generator beside wrk and hey, and its percentiles beside an independent client's.
@@ -86,6 +89,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         | Command::Growth(_)
         | Command::Loadgen(_)
         | Command::NationalPeak(_)
+        | Command::Overload(_)
         | Command::Instructions(_) => {}
     }
     if let Command::Instructions(args) = &cli.command
@@ -108,6 +112,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         Command::Lookup(args) => lookup::measure(&args, &out)?,
         Command::Growth(args) => growth::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,
+        Command::Overload(args) => overload::measure(&args, &out)?,
         Command::Peers(args) => peers::measure(&args, &out)?,
         Command::Instructions(args) => instructions::measure(&args, &out)?,
         Command::Loadgen(args) => loadgen::measure(&args, &out)?,

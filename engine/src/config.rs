@@ -24,6 +24,9 @@ pub struct Config {
     pub tls: Tls,
     /// The insured-number index and its change log.
     pub store: Store,
+    /// What one facility may take.
+    #[serde(default)]
+    pub limits: Limits,
     /// Accounts of the OQS JSON interface.
     pub accounts: Accounts,
     /// My Number cards; without this section they are refused.
@@ -61,6 +64,24 @@ pub struct Server {
     pub drain_delay_ms: u64,
     /// Time for questions in the engine to finish at a stop; 1 to 600 s.
     pub drain_seconds: u64,
+}
+
+/// What one facility may take, so that a noisy one cannot starve the rest. Beyond it is answered
+/// 429 with `Retry-After`. SIGHUP puts changes in force.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Questions a second of one facility in the long run; 0 (as many as it likes) to 1,000,000. A
+    /// log-in counts as ten.
+    pub facility_per_second: u32,
+    /// Questions that one facility may ask at once after a pause; 1 to 1,000,000.
+    pub facility_burst: u32,
+    /// Connections of one facility at a time; 1 to 1,000,000. A connection has one question in the
+    /// engine, so 1,000 of them hold up another facility's by 10 ms.
+    pub facility_connections_max: u32,
+    /// One facility's part of the places (`server.in_flight_max`) for questions that wait for the
+    /// disk; 1 to 100 %.
+    pub facility_disk_percent: u32,
 }
 
 /// The listener for operators: plain HTTP, so keep it on a loopback or management address.
@@ -215,6 +236,17 @@ impl Default for Server {
             keep_alive_seconds: 75,
             drain_delay_ms: 0,
             drain_seconds: 10,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            facility_per_second: 0,
+            facility_burst: 500,
+            facility_connections_max: 1_000,
+            facility_disk_percent: 25,
         }
     }
 }
@@ -386,6 +418,12 @@ impl Config {
         within("server.keep_alive_seconds", server.keep_alive_seconds, 1..=3_600)?;
         within("server.drain_delay_ms", server.drain_delay_ms, 0..=60_000)?;
         within("server.drain_seconds", server.drain_seconds, 1..=600)?;
+        let limits = &self.limits;
+        within("limits.facility_per_second", limits.facility_per_second, 0..=1_000_000)?;
+        within("limits.facility_burst", limits.facility_burst, 1..=1_000_000)?;
+        let connections = limits.facility_connections_max;
+        within("limits.facility_connections_max", connections, 1..=1_000_000)?;
+        within("limits.facility_disk_percent", limits.facility_disk_percent, 1..=100)?;
         within("tls.crl_grace_hours", self.tls.crl_grace_hours, 0..=168)?;
         if let Some(card) = &self.card {
             within("card.crl_grace_hours", card.crl_grace_hours, 0..=168)?;

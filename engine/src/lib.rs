@@ -17,5 +17,6 @@ pub mod load;
 pub mod metrics;
 mod private_file;
 pub mod problem;
+pub mod quota;
 pub mod serve;
 pub mod tls;

@@ -23,6 +23,24 @@ pub enum EngineError {
     /// The question waited until its deadline had passed.
     #[error("the question's deadline passed before it could be worked on")]
     DeadlinePassed,
+    /// A facility asked more than its rate allows.
+    #[error("this facility has asked more than it may: ask again after {seconds} s")]
+    FacilityRate {
+        /// After which the same request will be let in, if nothing else is asked.
+        seconds: u64,
+    },
+    /// A facility has more connections open than it may.
+    #[error("this facility has {limit} connections already: use those, with keep-alive")]
+    FacilityConnections {
+        /// Connections of a facility at a time.
+        limit: u32,
+    },
+    /// A facility has its part of the questions that wait for the disk.
+    #[error("{limit} questions of this facility are waiting for the disk already")]
+    FacilityDisk {
+        /// Places of a facility.
+        limit: u32,
+    },
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopping,
@@ -140,7 +158,20 @@ pub struct Row {
     pub ja: String,
 }
 
+/// Seconds after which a client should ask again, unless the error knows better.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
 impl EngineError {
+    /// Seconds after which to ask again; `None` where that does not help.
+    #[must_use]
+    pub fn retry_after(&self, row: &Row) -> Option<u64> {
+        match (self, row.retry) {
+            (Self::FacilityRate { seconds }, _) => Some(*seconds),
+            (_, Retry::Later) => Some(RETRY_AFTER_SECONDS),
+            (_, Retry::AfterCorrection) => None,
+        }
+    }
+
     /// The error's row.
     #[must_use]
     pub fn row(&self) -> Row {
@@ -155,6 +186,26 @@ impl EngineError {
                 503,
                 Later,
                 "時間内に処理できませんでした。数秒後にもう一度お試しください。",
+            ),
+            Self::FacilityRate { seconds } => row(
+                "SHK-ENG-005",
+                429,
+                Later,
+                &format!(
+                    "この医療機関からの照会が多すぎます。{seconds}秒後にもう一度お試しください。"
+                ),
+            ),
+            Self::FacilityConnections { .. } => row(
+                "SHK-ENG-006",
+                429,
+                Later,
+                "この医療機関からの同時接続が多すぎます。接続を使い回すよう端末の設定を確認してください。",
+            ),
+            Self::FacilityDisk { .. } => row(
+                "SHK-ENG-007",
+                429,
+                Later,
+                "この医療機関からの同時照会が多すぎます。数秒後にもう一度お試しください。",
             ),
             Self::Stopping => row(
                 "SHK-ENG-003",
@@ -292,6 +343,9 @@ mod tests {
             EngineError::Busy { limit: 1 },
             EngineError::DeadlinePassed,
             EngineError::Stopping,
+            EngineError::FacilityRate { seconds: 1 },
+            EngineError::FacilityConnections { limit: 1 },
+            EngineError::FacilityDisk { limit: 1 },
             EngineError::Fault,
             EngineError::OtherFacility,
             EngineError::WrongRole { needed: "facility" },
@@ -313,7 +367,8 @@ mod tests {
         for error in &errors {
             let row = error.row();
             assert!(row.ja.ends_with('。') && (400..600).contains(&row.status), "{error}");
-            assert_eq!(row.retry == Retry::Later, row.status >= 500, "{error}");
+            let passes = row.status == 429 || row.status >= 500;
+            assert_eq!(row.retry == Retry::Later, passes, "{error}");
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::http::health::{self, Health, PartCheck, Phase};
 use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
+use crate::quota::Quotas;
 use crate::tls::{TlsFiles, TlsReloader};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -23,7 +24,7 @@ use shikaku_store::{Closing, Reader, Store, StoreOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Semaphore};
@@ -125,6 +126,7 @@ struct Parts {
     shards: Arc<ShardHandles>,
     shared: Arc<Shared>,
     admission: Admission,
+    quotas: Arc<Quotas>,
     _resident: ResidentHandle,
 }
 
@@ -169,7 +171,15 @@ impl Parts {
         let admission = Admission::new(config.server.in_flight_max, deadline);
         let resident_bytes_max = config.store.resident_mib << 20;
         let resident = ResidentHandle::start(reader.clone(), resident_bytes_max)?;
-        Ok(Self { reader, shards, shared: Arc::new(shared), admission, _resident: resident })
+        let quotas = Arc::new(Quotas::new(&config.limits, Instant::now()));
+        Ok(Self {
+            reader,
+            shards,
+            shared: Arc::new(shared),
+            admission,
+            quotas,
+            _resident: resident,
+        })
     }
 
     /// Tells health and metrics what to look at.
@@ -284,7 +294,7 @@ fn service(
     .keep_alive(Duration::from_secs(options.keep_alive_seconds))
     .shutdown_timeout(options.drain_seconds)
     .disable_signals()
-    .on_connect(http::remember_peer)
+    .on_connect(http::remember_peer(Arc::clone(&parts.quotas)))
     .bind_rustls_0_23(address, tls.server_config().as_ref().clone())
     .map_err(port)?;
     let bound = server.addrs().first().copied().unwrap_or(address);

@@ -7,6 +7,7 @@
 
 use crate::metrics::Metrics;
 use crate::problem::EngineError;
+use crate::quota::Quota;
 use actix_web::web;
 use shikaku_store::{Reader, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,23 +78,25 @@ impl EligibilityHandle {
         Self { memory: reader.in_memory(), disk: reader, admission, metrics }
     }
 
-    /// Asks a question that arrived at `arrived`.
+    /// Asks a question of a facility that arrived at `arrived`.
     ///
     /// # Errors
     /// [`EngineError::Busy`] at once when the engine is full, [`EngineError::DeadlinePassed`] when
-    /// it waited too long for the disk, [`EngineError::Stopping`] during a stop, and what answering
+    /// it waited too long for the disk, [`EngineError::FacilityDisk`] when too many of the same
+    /// facility wait for it, [`EngineError::Stopping`] during a stop, and what answering
     /// may give.
     // HOT PATH: what is in memory is answered before this returns for the first time.
     pub async fn ask<Q: Question>(
         &self,
         question: Q,
         arrived: Instant,
+        quota: &Arc<Quota>,
     ) -> Result<Q::Answer, EngineError> {
         let permit = self.admission.admit()?;
         self.metrics.admitted.inc();
         let answer = match guarded(&question, &self.memory, &self.metrics) {
             Err(EngineError::Store(StoreError::NotInMemory)) => {
-                self.ask_disk(question, arrived, permit).await
+                self.ask_disk(question, arrived, quota, permit).await
             }
             answer => answer,
         };
@@ -106,13 +109,15 @@ impl EligibilityHandle {
         &self,
         question: Q,
         arrived: Instant,
+        quota: &Arc<Quota>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Q::Answer, EngineError> {
+        let place = quota.wait_for_disk(self.admission.limit)?;
         self.metrics.from_disk.inc();
         let (reader, metrics) = (self.disk.clone(), Arc::clone(&self.metrics));
         let deadline = arrived + self.admission.deadline;
         let work = move || {
-            let _permit = permit;
+            let _held = (permit, place);
             if Instant::now() > deadline {
                 return Err(EngineError::DeadlinePassed);
             }
@@ -137,6 +142,9 @@ fn guarded<Q: Question>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
+    use crate::quota::{Cost, Quotas};
+    use shikaku_domain::MedicalInstitutionCode;
     use shikaku_store::{Store, StoreOptions};
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -157,6 +165,13 @@ mod tests {
             let again = self.1.swap(true, Ordering::SeqCst);
             if again { self.0.answer(reader) } else { Err(StoreError::NotInMemory.into()) }
         }
+    }
+
+    fn quota() -> Arc<Quota> {
+        let now = Instant::now();
+        let quotas = Quotas::new(&Limits::default(), now);
+        let facility = MedicalInstitutionCode::parse("1310000001").unwrap();
+        Arc::clone(quotas.connect(facility).admit(Cost::Question, now).unwrap())
     }
 
     fn cold(reply: &'static str) -> Cold {
@@ -181,19 +196,19 @@ mod tests {
         let admission = Admission::new(1, Duration::from_secs(1));
         let (handle, _folder) = handle(&admission);
         let held = admission.admit().unwrap();
-        let refused = handle.ask(Reply("a"), Instant::now()).await;
+        let refused = handle.ask(Reply("a"), Instant::now(), &quota()).await;
         assert!(matches!(refused, Err(EngineError::Busy { limit: 1 })));
         drop(held);
-        assert_eq!(handle.ask(Reply("a"), Instant::now()).await.unwrap(), "a");
+        assert_eq!(handle.ask(Reply("a"), Instant::now(), &quota()).await.unwrap(), "a");
     }
 
     #[actix_rt::test]
     async fn what_is_not_in_memory_is_answered_from_the_disk() {
         let admission = Admission::new(1, Duration::from_secs(60));
         let (handle, _folder) = handle(&admission);
-        assert_eq!(handle.ask(cold("a"), Instant::now()).await.unwrap(), "a");
+        assert_eq!(handle.ask(cold("a"), Instant::now(), &quota()).await.unwrap(), "a");
         assert_eq!(handle.metrics.from_disk.get(), 1);
-        assert_eq!(handle.ask(Reply("b"), Instant::now()).await.unwrap(), "b");
+        assert_eq!(handle.ask(Reply("b"), Instant::now(), &quota()).await.unwrap(), "b");
         assert_eq!(handle.metrics.from_disk.get(), 1);
     }
 
@@ -202,7 +217,7 @@ mod tests {
         let admission = Admission::new(1, Duration::ZERO);
         let (handle, _folder) = handle(&admission);
         let arrived = Instant::now() - Duration::from_secs(1);
-        let late = handle.ask(cold("panic"), arrived).await;
+        let late = handle.ask(cold("panic"), arrived, &quota()).await;
         assert!(matches!(late, Err(EngineError::DeadlinePassed)));
         assert!(admission.drained(Duration::from_secs(60)).await, "its permit came back");
     }
@@ -211,11 +226,11 @@ mod tests {
     async fn a_panic_costs_one_question() {
         let admission = Admission::new(1, Duration::from_secs(1));
         let (handle, _folder) = handle(&admission);
-        let failed = handle.ask(Reply("panic"), Instant::now()).await;
+        let failed = handle.ask(Reply("panic"), Instant::now(), &quota()).await;
         assert!(matches!(failed, Err(EngineError::Fault)));
-        let failed = handle.ask(cold("panic"), Instant::now()).await;
+        let failed = handle.ask(cold("panic"), Instant::now(), &quota()).await;
         assert!(matches!(failed, Err(EngineError::Fault)));
-        assert_eq!(handle.ask(Reply("b"), Instant::now()).await.unwrap(), "b");
+        assert_eq!(handle.ask(Reply("b"), Instant::now(), &quota()).await.unwrap(), "b");
     }
 
     #[actix_rt::test]
@@ -224,8 +239,22 @@ mod tests {
         let (handle, _folder) = handle(&admission);
         let held = admission.admit().unwrap();
         assert!(!admission.drained(Duration::from_millis(1)).await, "one question is still in");
-        let refused = handle.ask(Reply("a"), Instant::now()).await;
+        let refused = handle.ask(Reply("a"), Instant::now(), &quota()).await;
         assert!(matches!(refused, Err(EngineError::Stopping)));
         drop(held);
+    }
+
+    #[actix_rt::test]
+    async fn a_facility_at_its_part_of_the_disk_is_refused_and_another_is_answered() {
+        let admission = Admission::new(4, Duration::from_secs(60));
+        let (handle, _folder) = handle(&admission);
+        let noisy = quota();
+        let held = noisy.wait_for_disk(4).unwrap();
+        let refused = handle.ask(cold("a"), Instant::now(), &noisy).await;
+        assert!(matches!(refused, Err(EngineError::FacilityDisk { limit: 1 })));
+        assert_eq!(handle.ask(Reply("a"), Instant::now(), &noisy).await.unwrap(), "a");
+        assert_eq!(handle.ask(cold("b"), Instant::now(), &quota()).await.unwrap(), "b");
+        drop(held);
+        assert_eq!(handle.ask(cold("c"), Instant::now(), &noisy).await.unwrap(), "c");
     }
 }

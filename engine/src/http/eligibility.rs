@@ -5,6 +5,7 @@ use super::{ANSWER_BYTES, Worker, peer};
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
 use crate::problem::EngineError;
+use crate::quota::Cost;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use shikaku_domain::{
@@ -64,6 +65,7 @@ impl Question for Lookup {
         (status = 200, body = EligibilityResponse<'static>, description = "The answer"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "The client certificate is not a facility's"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "Fields are wrong; `fields` lists each"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "This facility asks too much; ask again after Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Overloaded or stopping; ask again after Retry-After"),
     )
 )]
@@ -74,7 +76,8 @@ pub(super) async fn lookup(
 ) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
-        let facility = peer::facility(&request, &worker.shared)?;
+        let peer::Caller { facility, quota } =
+            peer::facility(&request, &worker.shared, Cost::Question, arrived)?;
         if !respond::has_content_type(&request, "application/json") {
             return Err(EngineError::ContentType { expected: "application/json" });
         }
@@ -82,7 +85,7 @@ pub(super) async fn lookup(
         let at = worker.shared.clock.timestamp();
         let on = question.on.unwrap_or_else(|| at.day());
         let lookup = Lookup { query: question.query, on, facility, at };
-        let (body, validity) = worker.eligibility.ask(lookup, arrived).await?;
+        let (body, validity) = worker.eligibility.ask(lookup, arrived, quota).await?;
         worker.shared.metrics.answered(Interface::V1, Some(validity));
         Ok(respond::ok("application/json", body))
     };

@@ -7,6 +7,7 @@ use crate::account::TokenKind;
 use crate::actors::eligibility::Question;
 use crate::metrics::Interface;
 use crate::problem::EngineError;
+use crate::quota::Cost;
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -108,11 +109,11 @@ impl Question for Lookup {
 async fn search(request: HttpRequest, worker: web::Data<Worker>, Body(body): Body) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
-        let facility = peer::facility(&request, &worker.shared)?;
+        let caller = peer::facility(&request, &worker.shared, Cost::Question, arrived)?;
         let token = header_text(&request, header::AUTHORIZATION).unwrap_or_default();
-        check_token(&worker.shared, token, facility)?;
+        check_token(&worker.shared, token, caller.facility)?;
         let parsed = parse_json(&body?);
-        lookup(&worker, Interface::OqsJson, arrived, facility, Form::Json, parsed).await
+        lookup(&worker, Interface::OqsJson, arrived, caller, Form::Json, parsed).await
     };
     observed(&worker, Interface::OqsJson, arrived, work).await
 }
@@ -124,7 +125,7 @@ async fn single_xml(
 ) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
-        let facility = peer::facility(&request, &worker.shared)?;
+        let caller = peer::facility(&request, &worker.shared, Cost::Question, arrived)?;
         let parsed = parse_xml(&body?);
         let in_message = match &parsed {
             Ok((request, _)) => request.character_code,
@@ -135,7 +136,7 @@ async fn single_xml(
         };
         let form = Form::Xml(in_message.unwrap_or_else(|| accepted_charset(&request)));
         let parsed = parsed.map(|(request, _)| request);
-        lookup(&worker, Interface::OqsXml, arrived, facility, form, parsed).await
+        lookup(&worker, Interface::OqsXml, arrived, caller, form, parsed).await
     };
     observed(&worker, Interface::OqsXml, arrived, work).await
 }
@@ -166,7 +167,8 @@ struct Credentials {
 async fn auth(request: HttpRequest, worker: web::Data<Worker>, Body(body): Body) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
-        let facility = peer::facility(&request, &worker.shared)?;
+        let caller = peer::facility(&request, &worker.shared, Cost::LogIn, arrived)?;
+        let facility = caller.facility;
         let body = body?;
         let given: Credentials =
             serde_json::from_slice(&body).map_err(|_| Malformed::NotWellFormed)?;
@@ -202,10 +204,11 @@ async fn lookup(
     worker: &Worker,
     interface: Interface,
     arrived: Instant,
-    facility: MedicalInstitutionCode,
+    caller: peer::Caller<'_>,
     form: Form,
     parsed: Result<SingleRequest, RequestError>,
 ) -> Result<HttpResponse, EngineError> {
+    let peer::Caller { facility, quota } = caller;
     let at = worker.shared.clock.timestamp();
     let named = match &parsed {
         Ok(request) => Some(request.medical_institution_code),
@@ -220,7 +223,7 @@ async fn lookup(
     let written = match parsed {
         Ok(request) => {
             let lookup = Lookup { request, facility, at, form };
-            worker.eligibility.ask(lookup, arrived).await?
+            worker.eligibility.ask(lookup, arrived, quota).await?
         }
         Err(RequestError::Malformed(malformed)) => return Err(malformed.into()),
         Err(error) => {

@@ -20,9 +20,6 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Timeout, timeout};
 use utoipa::ToSchema;
 
-/// Seconds after which a client should ask again.
-const RETRY_AFTER_SECONDS: u64 = 1;
-
 /// Runs a handler, counts and times it, and turns an error into its problem.
 pub(super) async fn observed(
     worker: &Worker,
@@ -52,8 +49,11 @@ pub(super) fn problem(error: &EngineError) -> HttpResponse {
     }
     let mut response = HttpResponse::build(status(&row));
     response.content_type("application/problem+json");
-    if row.retry == Retry::Later {
-        response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+    if let Some(seconds) = error.retry_after(&row) {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if matches!(error, EngineError::FacilityConnections { .. }) {
+        response.force_close();
     }
     let problem = Problem::new(error, &row, id);
     response.body(serde_json::to_string(&problem).unwrap_or_default())

@@ -15,6 +15,7 @@ use crate::actors::eligibility::Question;
 use crate::card::{CardError, Cards, Presented, Session};
 use crate::metrics::Interface;
 use crate::problem::EngineError;
+use crate::quota::{Cost, Quota};
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -29,6 +30,7 @@ use shikaku_wire::v1::{
     CertificateState, ChallengeRequest, ChallengeResponse, FieldProblem, SessionRequest,
     SessionResponse, parse_challenge, parse_session,
 };
+use std::sync::Arc;
 use std::time::Instant;
 
 const JSON: &str = "application/json";
@@ -54,6 +56,7 @@ struct Desk<'a> {
     worker: &'a Worker,
     cards: &'a Cards,
     facility: MedicalInstitutionCode,
+    quota: &'a Arc<Quota>,
     arrived: Instant,
     /// Unix seconds.
     now: u64,
@@ -61,18 +64,19 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn of(
-        request: &HttpRequest,
+        request: &'a HttpRequest,
         worker: &'a Worker,
         arrived: Instant,
     ) -> Result<Self, EngineError> {
-        let facility = peer::facility(request, &worker.shared)?;
+        let peer::Caller { facility, quota } =
+            peer::facility(request, &worker.shared, Cost::Question, arrived)?;
         let cards = worker.shared.cards.as_ref().ok_or(CardError::NotConfigured)?;
         let now = worker.shared.clock.unix_seconds();
-        Ok(Self { worker, cards, facility, arrived, now })
+        Ok(Self { worker, cards, facility, quota, arrived, now })
     }
 
     async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, EngineError> {
-        self.worker.eligibility.ask(question, self.arrived).await
+        self.worker.eligibility.ask(question, self.arrived, self.quota).await
     }
 
     /// The session, and how far its certificate has got by now.
