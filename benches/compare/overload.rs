@@ -68,16 +68,20 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     };
     say("the peak");
     let peak = ask(&centre, &engine, &load(None, "2s"))?;
-    let per_second = peak.achieved_per_second();
-    let tenth = (per_second / 10.0).round();
+    let before_peak = peak.achieved_per_second();
+    let tenth = (before_peak / 10.0).round();
     say("a tenth of it");
     let calm = ask(&centre, &engine, &load(Some(tenth.to_string()), "1s"))?;
     let before = engine.memory_bytes();
     say(&format!("{} times the peak", args.times));
-    let rate = (per_second * f64::from(args.times)).round().to_string();
-    let (over, highest) = watched(&engine, || ask(&centre, &engine, &load(Some(rate), "2s")))?;
+    let rate = (before_peak * f64::from(args.times)).round().to_string();
+    // No warm-up: what falls due in it is sent much later, and would not count.
+    let (over, highest) = watched(&engine, || ask(&centre, &engine, &load(Some(rate), "0s")))?;
     say("a tenth again, from the first moment on");
     let after = ask(&centre, &engine, &load(Some(tenth.to_string()), "0s"))?;
+    say("the peak again: the machine may have had other work before");
+    let peak = ask(&centre, &engine, &load(None, "2s"))?;
+    let per_second = before_peak.max(peak.achieved_per_second());
     drop(engine);
     let [alone, beside] = fairness(args, &centre)?;
 
@@ -85,7 +89,7 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     let first = first_second(&after)?;
     let rows = [
-        ("peak, answers/s", per_second, 0),
+        ("peak, answers/s, the higher of before and after", per_second, 0),
         ("answers/s at the overload", over.achieved_per_second(), 0),
         ("share of the peak (aim: 0.9)", over.achieved_per_second() / per_second, 2),
         ("p50 of an answer at the overload, ms", ms(&over, 0.5), 1),

@@ -18,5 +18,6 @@ pub mod metrics;
 mod private_file;
 pub mod problem;
 pub mod quota;
+pub mod reload;
 pub mod serve;
 pub mod tls;

@@ -3,11 +3,13 @@
 use clap::{Parser, Subcommand};
 use shikaku_engine::clock::SystemClock;
 use shikaku_engine::config::{Config, LogFormat};
+use shikaku_engine::reload::Source;
 use shikaku_engine::{account, ca, http, load, serve};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 /// National online health-insurance eligibility (オンライン資格確認).
 #[derive(Parser)]
@@ -26,7 +28,8 @@ struct ConfigFile {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the engine until SIGTERM or Ctrl-C. SIGHUP reads certificates and accounts again.
+    /// Run the engine until SIGTERM or Ctrl-C. SIGHUP reads configuration, certificates and
+    /// accounts again.
     Serve(ConfigFile),
     /// Load insurers' files: into the store here, or through a running engine.
     Load(load::LoadArgs),
@@ -63,8 +66,8 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Serve(file) => {
             let config = read(&file)?;
-            start_log(&config);
-            actix_rt::System::new().block_on(serve::serve(config))?;
+            let source = Source { set_log_filter: start_log(&config), path: file.config };
+            actix_rt::System::new().block_on(serve::serve(config, source))?;
         }
         Command::Load(args) => load::load(&args)?,
         Command::Rebuild(args) => load::rebuild(&args)?,
@@ -89,13 +92,31 @@ fn read(file: &ConfigFile) -> Result<Config, Box<dyn Error>> {
     Ok(Config::load(&file.config, std::env::vars())?)
 }
 
-fn start_log(config: &Config) {
+/// Starts the log; what it returns gives it another filter.
+fn start_log(config: &Config) -> Box<dyn Fn(&str)> {
     // INVARIANT: `Config::load` has checked the filter.
-    let filter = tracing_subscriber::EnvFilter::new(&config.log.filter);
+    let filter = EnvFilter::new(&config.log.filter);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log.format {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
-        LogFormat::Text => log.init(),
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_current_span(false);
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |filter| told(handle.reload(EnvFilter::new(filter))))
+        }
+        LogFormat::Text => {
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |filter| told(handle.reload(EnvFilter::new(filter))))
+        }
+    }
+}
+
+fn told(result: Result<(), tracing_subscriber::reload::Error>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "Kept the filter of the log as it was.");
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::health::{self, Health, PartCheck, Phase};
 use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
+use crate::reload::Source;
 use crate::tls::{TlsFiles, TlsReloader};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -71,7 +72,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`] when it cannot start, with what to do about it.
-pub async fn serve(config: Config) -> Result<(), ServeError> {
+pub async fn serve(config: Config, source: Source) -> Result<(), ServeError> {
     config.check_files()?;
     let metrics = Arc::new(Metrics::new()?);
     let health = web::Data::new(Health::new(Arc::clone(&metrics)));
@@ -81,33 +82,35 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 
     let store = open_store(&config).await?;
     let closing = store.closing();
-    let served = run(&config, store, metrics, &health, admin_address).await;
+    let drain = Duration::from_secs(config.server.drain_seconds);
+    let served = run(config, &source, store, metrics, &health, admin_address).await;
     admin_handle.stop(true).await;
     drop(health);
-    wait_until_closed(closing, Duration::from_secs(config.server.drain_seconds)).await;
+    wait_until_closed(closing, drain).await;
     served
 }
 
 /// From the open store to the end of the service. Nothing here outlives it but actors, which end
 /// when nobody can reach them any more.
 async fn run(
-    config: &Config,
+    mut config: Config,
+    source: &Source,
     store: Store,
     metrics: Arc<Metrics>,
     health: &Health,
     admin: SocketAddr,
 ) -> Result<(), ServeError> {
-    let tls = Arc::new(TlsReloader::new(tls_files(config), Arc::new(SystemClock))?);
-    let parts = Parts::start(config, store, Arc::clone(&tls), metrics)?;
+    let tls = Arc::new(TlsReloader::new(tls_files(&config), Arc::new(SystemClock))?);
+    let parts = Parts::start(&config, store, Arc::clone(&tls), metrics)?;
     parts.watch(health, config.store.path.clone());
-    let (address, server) = service(config, &parts, &tls)?;
+    let (address, server) = service(&config, &parts, &tls)?;
     let handle = server.handle();
     actix_rt::spawn(server);
 
     health.enter(Phase::Serving);
     announce(address, admin);
-    wait_for_stop(config, &parts, &tls).await?;
-    stop(config, health, &parts, &handle).await;
+    wait_for_stop(&mut config, source, &parts, &tls).await?;
+    stop(&config, health, &parts, &handle).await;
     Ok(())
 }
 
@@ -337,9 +340,11 @@ fn reload_cards(cards: &Cards) {
     }
 }
 
-/// Waits for SIGTERM or SIGINT; on SIGHUP reads certificates, revocations and accounts again.
+/// Waits for SIGTERM or SIGINT; on SIGHUP reads the configuration, certificates, revocations and
+/// accounts again.
 async fn wait_for_stop(
-    config: &Config,
+    config: &mut Config,
+    source: &Source,
     parts: &Parts,
     tls: &TlsReloader,
 ) -> Result<(), ServeError> {
@@ -353,13 +358,17 @@ async fn wait_for_stop(
             _ = look.tick() => reload_changed_cards(parts).await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload(parts, tls),
+            _ = hang_up.recv() => reload(config, source, parts, tls),
         }
     }
 }
 
 /// What cannot be read again stays as it was.
-fn reload(parts: &Parts, tls: &TlsReloader) {
+fn reload(config: &mut Config, source: &Source, parts: &Parts, tls: &TlsReloader) {
+    match source.read_again(config) {
+        Ok(()) => parts.quotas.change(&config.limits),
+        Err(error) => tracing::error!(%error, "Kept the configuration as it was."),
+    }
     match tls.reload() {
         Ok(()) => tracing::info!("Read the certificates and revocations again."),
         Err(error) => {

@@ -211,3 +211,35 @@ fn what_was_loaded_survives_a_stop_and_a_kill() {
     let said = run("shikaku", &["verify"], &centre.path(""));
     assert!(said.contains("problems                  0"), "{said}");
 }
+
+/// What an operator changes counts without a restart where it can, and the log says what waits for
+/// one; a mistake changes nothing.
+#[test]
+fn a_hang_up_signal_puts_the_configuration_in_force_and_a_mistake_does_not() {
+    let centre = Centre::new(200);
+    let engine = centre.start();
+    let desk = Desk::new(&centre, &engine);
+    let file = centre.path("shikaku.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let limited = |more: &str| {
+        let limits = "[limits]\nfacility_per_second = 1\nfacility_burst = 1\n";
+        let text = before.replace("workers = 2", "workers = 3");
+        std::fs::write(&file, format!("{text}{limits}{more}")).unwrap();
+        engine.signal("HUP");
+    };
+    let is_refused = || (0..5).any(|_| desk.post_v1(b"{}").status == 429);
+    assert!(!is_refused());
+    limited("");
+    wait_until("the rate is limited", is_refused);
+    let log = centre.log();
+    let line = |key: &str| {
+        let key = format!("\"key\":\"{key}\"");
+        log.lines().find(|line| line.contains(&key)).unwrap_or_else(|| panic!("{key} in {log}"))
+    };
+    assert!(line("limits.facility_per_second").contains("\"from\":\"0\",\"to\":\"1\""));
+    assert!(line("server.workers").contains("waits for a restart"));
+    limited("[server]\n");
+    wait_until("the mistake is in the log", || centre.log().contains("SHK-CFG-002"));
+    wait_until("the rate is limited still", is_refused);
+    assert!(engine.stop());
+}
