@@ -1,12 +1,13 @@
 //! Asking with a My Number card, from the challenge to the consents (card notes §1.3 and §3; §3.2 to
 //! §3.7 of the interface notes). The cards are synthetic; the engine is the real one.
 
-use crate::card_desk::{Card, CardDesk, card_desk, today_seconds};
+use crate::card_desk::{CardDesk, card_desk};
 use crate::shared::today;
 use serde_json::json;
 use shikaku_card::ca::{Defect, Serial, Validity};
 use shikaku_domain::{Registration, Scheme};
 use shikaku_loadgen::population::has_card;
+use shikaku_tests::cards::{Card, insurance_card, iso, now};
 use shikaku_tests::{Centre, FACILITY};
 use shikaku_wire::oqs::ParsedAnswer;
 
@@ -27,22 +28,10 @@ fn somebody(desk: &CardDesk, nth: usize) -> Registration<'static> {
     alone.flatten().nth(nth).expect("the population has such people")
 }
 
-fn insurance_card(one: &Registration<'_>) -> serde_json::Value {
-    let iso = |day: String| format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]);
-    json!({"insuranceCard": {
-        "insurerNumber": one.card.insurer.to_string(),
-        "symbol": one.card.symbol.as_ref().map(|symbol| symbol.text().expose().to_string()),
-        "number": one.card.number.text().expose().to_string(),
-        "branch": one.card.branch.map(|branch| format!("{:02}", branch.number())),
-        "birthdate": iso(one.card.birthdate.to_string()),
-    }})
-}
-
 fn attributes(one: &Registration<'_>) -> serde_json::Value {
-    let iso = |day: String| format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]);
     json!({"card": {
         "name": one.name.expose().replace('　', " "),
-        "birthdate": iso(one.card.birthdate.to_string()),
+        "birthdate": iso(one.card.birthdate),
         "sex": one.sex1.code(),
         "address": one.address.as_ref().unwrap().expose(),
     }})
@@ -219,7 +208,7 @@ fn every_wrong_certificate_is_refused_with_what_to_do() {
         let reply = desk.post("sessions", &body);
         assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{defect:?}");
     }
-    let now = today_seconds();
+    let now = now();
     for (not_before, not_after, code) in [
         (now + DAY, now + 9 * DAY, "SHK-CRD-005"),
         (now - 900 * DAY, now - 130 * DAY, "SHK-CRD-006"),
@@ -235,7 +224,7 @@ fn an_expired_card_in_its_grace_serves_for_eligibility_only() {
     let desk = card_desk();
     let patient = somebody(desk, 4);
     register(desk, &Card::new(60), &insurance_card(&patient));
-    let now = today_seconds();
+    let now = now();
     // The same certificate number, as if time had gone on.
     let card = Card::valid(60, Validity { not_before: now - 900 * DAY, not_after: now - 40 * DAY });
     let body = card.presented(&desk.challenge("reader-1"), "reader-1");

@@ -15,6 +15,7 @@
 mod chance;
 mod damaged_files;
 mod full_disk;
+mod killed_cards;
 mod killed_engine;
 mod killed_exchange;
 mod killed_load;

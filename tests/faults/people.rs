@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shikaku_domain::{CharacterCode, Day, Registration};
 use shikaku_loadgen::population::{BLOCK, Population};
+use shikaku_tests::cards::iso;
 use shikaku_tests::{Centre, DATE, FACILITY};
 use shikaku_wire::members::{InsurerWriter, MemberWriter};
 use std::collections::HashMap;
@@ -44,10 +45,6 @@ pub(crate) fn load_insurers(centre: &Centre) {
 
 /// The question about this person's card, as `/v1/eligibility` takes it.
 pub(crate) fn question(registration: &Registration<'_>) -> Value {
-    let iso = |day: Day| {
-        let (year, month, day) = day.ymd();
-        format!("{year:04}-{month:02}-{day:02}")
-    };
     let card = &registration.card;
     json!({
         "insurerNumber": card.insurer.to_string(),

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod cards;
+
 use shikaku_domain::Day;
 use shikaku_loadgen::population::{Population, PopulationSpec};
 use std::fmt::Write as _;
