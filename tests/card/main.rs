@@ -3,10 +3,6 @@
 //! has a pcscd of its own, without root.
 
 #![allow(
-    clippy::disallowed_methods,
-    reason = "certificates and the day of the test are of the real clock"
-)]
-#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

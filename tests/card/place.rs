@@ -5,6 +5,7 @@ use shikaku_card::ca::CrlSchedule;
 use shikaku_card::pcscd::{Pcscd, SOCKET_VARIABLE};
 use shikaku_card::{CardFolder, CardOrder, FiledCard, Holder, Issuer, Profile};
 use shikaku_domain::{Day, Personal, QualificationValidity, Registration, Sex, Timestamp};
+use shikaku_tests::cards::now;
 use shikaku_tests::{Centre, Engine, FACILITY, program};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Longest wait for any screen.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -45,8 +46,7 @@ pub(crate) struct Bridge {
 }
 
 fn today() -> Day {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    Timestamp::from_unix_seconds(now).day()
+    Timestamp::from_unix_seconds(now()).day()
 }
 
 /// One registration that is valid today, per person who has one.
@@ -85,7 +85,7 @@ impl Place {
             let order = CardOrder::new(person.holder(), profile, today());
             cards.add(SEED, &order).unwrap();
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = now();
         let schedule = CrlSchedule { number: 1, this_update: now, next_update: now + 86_400 };
         cards.write_trust(&Issuer::new(SEED).unwrap(), schedule).unwrap();
         let configuration = fs::read_to_string(centre.path("shikaku.toml")).unwrap();
