@@ -4,12 +4,14 @@
 //! see with a code. Nothing is sent twice: a challenge, a session and an answer are each asked for
 //! once, and the patient begins again when one fails.
 
+mod answers;
+mod centre_clock;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shikaku_domain::Personal;
@@ -21,8 +23,12 @@ use crate::config::EngineConfig;
 use crate::exchange::engine::facility_agent;
 use crate::session::{
     Answer, Asked, Attributes, Candidate, Challenge, EngineFailure, Information, InsuranceCard,
-    Method, Opened, Refusal, Registration, Signed, StaffId, TokenKind, Via,
+    Method, Opened, Refusal, Signed, StaffId, TokenKind, Via,
 };
+use answers::{
+    ChallengeAnswer, EligibilityAnswer, PersonDetails, Problem, RegistrationAnswer, SessionAnswer,
+};
+use centre_clock::{CentreClock, is_about_dates};
 
 /// Longest wait for one answer: shorter than a patient's screen stays.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -36,6 +42,8 @@ const SECONDS_PER_DAY: i64 = 86_400;
 const UNREACHABLE: &str = "SHK-RDR-201";
 const UNREADABLE: &str = "SHK-RDR-202";
 const UNEXPECTED: &str = "SHK-RDR-203";
+/// Not reached because of dates: this machine's clock, or the centre's certificate.
+const DATES: &str = "SHK-RDR-206";
 
 /// The engine, as a session with a card sees it. Calls block.
 #[derive(Clone)]
@@ -44,79 +52,7 @@ pub struct CardApi {
     base: String,
     device: String,
     clock: Arc<dyn Clock>,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    #[serde(default)]
-    code: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChallengeAnswer {
-    challenge: String,
-    challenge_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionAnswer {
-    session: String,
-    certificate: CertificateAnswer,
-    registration: Registration,
-    may_consent_to: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CertificateAnswer {
-    state: String,
-    not_after: String,
-    #[serde(default)]
-    grace_until: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RegistrationAnswer {
-    candidate: String,
-    person: PersonAnswer,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PersonAnswer {
-    name: String,
-    #[serde(default)]
-    insurer_name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EligibilityAnswer {
-    answer: AnswerBody,
-    receipt_message: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AnswerBody {
-    qualification_validity: String,
-    #[serde(default)]
-    notice: Option<Problem>,
-    #[serde(default)]
-    eligibility: Option<PersonDetails>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PersonDetails {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    birthdate: Option<String>,
-    #[serde(default)]
-    insurer_name: Option<String>,
+    centre: Arc<CentreClock>,
 }
 
 impl CardApi {
@@ -131,7 +67,15 @@ impl CardApi {
     ) -> Result<Self, ReaderError> {
         let agent = facility_agent(config, CONNECTIONS)?;
         let base = config.url.trim_end_matches('/').to_owned();
-        Ok(Self { agent, base, device: device.to_owned(), clock })
+        let centre = Arc::default();
+        Ok(Self { agent, base, device: device.to_owned(), clock, centre })
+    }
+
+    /// Seconds by which this machine's clock was ahead of the centre's at the last answer; negative
+    /// when it was behind, 0 before the first.
+    #[must_use]
+    pub fn clock_ahead_seconds(&self) -> i64 {
+        self.centre.ahead_seconds()
     }
 
     /// Gets a challenge.
@@ -278,19 +222,23 @@ impl CardApi {
     fn exchange(&self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), EngineFailure> {
         let failed = |error: ureq::Error| {
             tracing::warn!(%error, path, "the engine cannot be reached");
-            EngineFailure { refusal: Refusal::Unavailable, code: UNREACHABLE.to_owned() }
+            let code = if is_about_dates(&error) { DATES } else { UNREACHABLE };
+            EngineFailure { refusal: Refusal::Unavailable, code: code.to_owned() }
         };
         let request = self.agent.post(format!("{}{path}", self.base));
         let request = request.config().timeout_global(Some(ANSWER_WITHIN)).build();
         let mut response =
             request.header("content-type", "application/json").send(body).map_err(failed)?;
+        if let Some(date) = response.headers().get("date").and_then(|date| date.to_str().ok()) {
+            self.centre.learn(date, self.clock.now());
+        }
         let answer = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
         Ok((response.status().as_u16(), answer.map_err(failed)?))
     }
 
-    /// Today in Japan, `yyyy-MM-dd`.
+    /// Today in Japan by the centre's clock, `yyyy-MM-dd`.
     fn today(&self) -> String {
-        japan(self.clock.now()).strftime("%Y-%m-%d").to_string()
+        japan(self.centre.at_centre(self.clock.now())).strftime("%Y-%m-%d").to_string()
     }
 }
 

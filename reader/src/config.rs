@@ -129,6 +129,10 @@ pub struct KioskConfig {
     pub staff_seconds: u32,
     /// Seconds that cards and the engine have for one step, 5 to 120.
     pub work_seconds: u32,
+    /// Seconds that the last screen of a visit stays when it ended early and the card is gone, 1 to 60.
+    pub last_seconds: u32,
+    /// Seconds that a note stays, and the last screen of a good visit after the card is gone, 1 to 30.
+    pub note_seconds: u32,
     /// Whether patients are asked for the form of their prescription.
     pub prescription: bool,
     /// Minutes that results stay on the counter's page, 1 to 1440.
@@ -144,6 +148,8 @@ impl Default for KioskConfig {
             patient_seconds: 60,
             staff_seconds: 180,
             work_seconds: 30,
+            last_seconds: 8,
+            note_seconds: 3,
             prescription: true,
             keep_results_minutes: 60,
             record: PathBuf::new(),
@@ -295,6 +301,8 @@ impl Config {
             ("kiosk.patient_seconds", "15 to 600", kiosk.patient_seconds, 15..=600),
             ("kiosk.staff_seconds", "15 to 900", kiosk.staff_seconds, 15..=900),
             ("kiosk.work_seconds", "5 to 120", kiosk.work_seconds, 5..=120),
+            ("kiosk.last_seconds", "1 to 60", kiosk.last_seconds, 1..=60),
+            ("kiosk.note_seconds", "1 to 30", kiosk.note_seconds, 1..=30),
             ("kiosk.keep_results_minutes", "1 to 1440", kiosk.keep_results_minutes, 1..=1440),
         ] {
             within(key, allowed, range.contains(&value))?;

@@ -20,10 +20,6 @@ use crate::record::Recorder;
 use crate::session::{Limits, Offer};
 use crate::test_cards::TestCards;
 
-/// A last screen without a card stays so long.
-const LAST_MS: u64 = 8_000;
-/// A note on the way stays so long.
-const NOTE_MS: u64 = 3_000;
 /// Until a reader that another program holds is tried again.
 const RETRY_MS: u64 = 2_000;
 /// Between two looks of the pages' server whether it shall stop.
@@ -138,8 +134,8 @@ fn limits(config: &Config, visual: bool) -> Limits {
         patient_ms: milliseconds(kiosk.patient_seconds),
         staff_ms: milliseconds(kiosk.staff_seconds),
         work_ms: milliseconds(kiosk.work_seconds),
-        last_ms: LAST_MS,
-        note_ms: NOTE_MS,
+        last_ms: milliseconds(kiosk.last_seconds),
+        note_ms: milliseconds(kiosk.note_seconds),
         retry_ms: RETRY_MS,
         offer: Offer { visual, prescription: kiosk.prescription },
     }

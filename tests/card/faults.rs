@@ -49,6 +49,40 @@ fn an_engine_that_is_gone_costs_no_try_and_comes_back() {
 }
 
 #[test]
+fn a_bridge_whose_clock_is_wrong_serves_by_the_centres_and_tells_staff() {
+    let mut place = Place::new(&["expires-soon"]);
+    place.set_the_bridges_clock("+40d");
+    place.with_pin(0, "1234");
+    place.register(0);
+    let shown = place.bridge.wait_for("consentMedical");
+    assert_eq!((&shown["notice"], &shown["days"]), (&json!("certificateExpiresSoon"), &json!(45)));
+    assert!(is_valid(&place.consent()));
+    let minutes = 40 * 24 * 60;
+    let is_told = |desk: &serde_json::Value| {
+        desk["engine"]["clockMinutes"].as_i64().is_some_and(|found| (found - minutes).abs() <= 1)
+    };
+    assert_eq!(place.bridge.counter(is_told)["engine"]["ok"], true);
+    let tested = place.bridge.get("/self-test.json");
+    let clock = tested["checks"].as_array().unwrap().iter().find(|check| check["name"] == "clock");
+    assert_eq!(clock.unwrap()["ok"], false, "{tested}");
+}
+
+#[test]
+fn a_clock_so_wrong_that_the_centre_looks_expired_costs_no_try_and_is_told_apart() {
+    let mut place = Place::new(&["adult"]);
+    place.set_the_bridges_clock("+30y");
+    place.with_pin(0, "1234");
+    let shown = place.bridge.wait_for("engineDown");
+    assert_eq!(shown["code"], "SHK-RDR-206");
+    place.bridge.counter(|desk| desk["engine"]["code"] == "SHK-RDR-206");
+    place.set_the_bridges_clock("+0");
+    place.insert(0);
+    place.bridge.wait_for("chooseMethod");
+    place.bridge.does(json!({ "intent": "chooseMethod", "method": "pin" }));
+    assert_eq!(place.bridge.wait_for("enterPin")["triesLeft"], 3);
+}
+
+#[test]
 fn a_restarted_pcscd_is_found_again() {
     let mut place = Place::new(&["adult"]);
     place.bridge.wait_for("empty");

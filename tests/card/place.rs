@@ -45,6 +45,13 @@ pub(crate) struct Bridge {
     seen: Value,
 }
 
+/// Debian's libfaketime, which `./dev` installs.
+fn faketime() -> PathBuf {
+    let folders = fs::read_dir("/usr/lib").unwrap();
+    let mut found = folders.map(|one| one.unwrap().path().join("faketime/libfaketimeMT.so.1"));
+    found.find(|path| path.exists()).expect("faketime is missing; run the tests by ./dev test")
+}
+
 fn today() -> Day {
     Timestamp::from_unix_seconds(now()).day()
 }
@@ -97,6 +104,20 @@ impl Place {
         let pcscd = Pcscd::start(&folder).unwrap();
         let bridge = Bridge::start(&centre, &engine, &pcscd);
         Self { centre, engine: Some(engine), pcscd: Some(pcscd), bridge, people }
+    }
+
+    /// A new bridge whose machine's clock is wrong by this much, as `faketime` writes it.
+    pub(crate) fn set_the_bridges_clock(&mut self, by: &str) {
+        let preload = faketime();
+        let clock = [
+            ("LD_PRELOAD", preload.to_str().unwrap()),
+            ("FAKETIME", by),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        assert!(self.bridge.stop());
+        let (engine, pcscd) = (self.engine.as_ref().unwrap(), self.pcscd.as_ref().unwrap());
+        let _ = fs::remove_file(self.centre.path("record.jsonl"));
+        self.bridge = Bridge::start_with(&self.centre, engine, pcscd, &clock);
     }
 
     /// Name of the n-th person's card.
@@ -177,6 +198,16 @@ impl Place {
 
 impl Bridge {
     pub(crate) fn start(centre: &Centre, engine: &Engine, pcscd: &Pcscd) -> Self {
+        Self::start_with(centre, engine, pcscd, &[])
+    }
+
+    /// With environment variables.
+    pub(crate) fn start_with(
+        centre: &Centre,
+        engine: &Engine,
+        pcscd: &Pcscd,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let (port, root) = (pcscd.port(), centre.path("OQS"));
         let config = format!(
             "[engine]\nurl = \"{}\"\nca = \"ca/ca.pem\"\n\
@@ -195,6 +226,7 @@ impl Bridge {
             .args(["serve", "--config", "reader.toml"])
             .env(SOCKET_VARIABLE, pcscd.socket())
             .env("SHIKAKU_LOG", "debug")
+            .envs(environment.iter().copied())
             .current_dir(centre.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -92,12 +92,12 @@ def row(number, validity, **more):
 NO_PERSON = {"name": None, "birthdate": None, "insurerName": None}
 
 
-def counter(waiting=(), results=(), reader=True, engine=True):
+def counter(waiting=(), results=(), reader=True, engine=True, code=None, clock=None):
     """What the counter shows."""
     return {
         "seq": 3,
         "reader": {"ok": reader, "names": ["Virtual PCD 00 00"] if reader else []},
-        "engine": {"ok": engine},
+        "engine": {"ok": engine, "code": code, "clockMinutes": clock},
         "waiting": list(waiting),
         "results": list(results),
     }
@@ -124,7 +124,9 @@ COUNTER = {
     "visual": counter([waiting("visual")], [row(1, "1")]),
     "registration": counter([waiting("registration", PERSON)], [row(1, "1")]),
     "registrationData": counter([waiting("registrationData")]),
-    "trouble": counter(reader=False, engine=False),
+    "trouble": counter(reader=False, engine=False, code="SHK-RDR-201"),
+    "clockIsWrong": counter(clock=-95),
+    "datesDoNotFit": counter(engine=False, code="SHK-RDR-206"),
 }
 
 SELF_TEST = {
@@ -133,6 +135,7 @@ SELF_TEST = {
         {"name": "card", "ok": True, "detail": "0"},
         {"name": "engine", "ok": False, "detail": "SHK-RDR-020"},
         {"name": "cardService", "ok": False, "detail": "SHK-RDR-020"},
+        {"name": "clock", "ok": False, "detail": "-5700 s"},
         {"name": "certificate", "ok": False, "detail": "", "days": 12},
         {"name": "folder", "ok": True, "detail": ""},
     ]

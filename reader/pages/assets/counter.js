@@ -87,7 +87,7 @@ let shown = "";
 
 function show(state) {
   light("reader", state.reader.ok, state.reader.ok ? `リーダー ${state.reader.names.join(", ")}` : "リーダーなし No reader");
-  light("engine", state.engine.ok, state.engine.ok ? "センター接続中" : "センターに接続できません No centre");
+  light("engine", state.engine.ok && state.engine.clockMinutes === null, centre(state.engine));
   // A form that is being filled in stays when only something else has changed.
   const key = JSON.stringify(state.waiting);
   if (key !== shown) {
@@ -96,6 +96,14 @@ function show(state) {
   }
   const none = element("p", { class: "empty" }, ...both("まだ結果はありません。カードでの確認の結果がここに並びます。", "No results yet."));
   at("results").replaceChildren(...(state.results.length ? state.results.map(result) : [none]));
+}
+
+/** What staff can do something about comes first: dates that do not fit are mostly this machine's clock. */
+function centre({ ok, code, clockMinutes }) {
+  if (!ok && code === "SHK-RDR-206") return "この機械の時計、またはセンターの証明書の期限を確かめてください Check this clock";
+  if (!ok) return "センターに接続できません No centre";
+  if (clockMinutes !== null) return `この機械の時計が ${Math.abs(clockMinutes)} 分${clockMinutes > 0 ? "進んで" : "遅れて"}います Clock is wrong`;
+  return "センター接続中";
 }
 
 function light(id, isGood, words) {

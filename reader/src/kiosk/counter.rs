@@ -7,7 +7,7 @@ use serde::Serialize;
 use shikaku_domain::Personal;
 
 use crate::card_api::japan;
-use crate::session::{Answer, EngineFailure, Method};
+use crate::session::{Answer, EngineFailure, Method, Moment};
 
 /// Most results that are kept; a busy counter sees about 60 patients an hour.
 const ROWS_MAX: usize = 200;
@@ -37,7 +37,16 @@ pub struct Row {
     /// Why no answer or no file came.
     pub code: Option<String>,
     #[serde(skip)]
-    since: SystemTime,
+    since: Moment,
+}
+
+/// When a row comes.
+#[derive(Clone, Copy)]
+pub(super) struct Now {
+    /// To be shown.
+    pub(super) wall: SystemTime,
+    /// To count from: whoever sets the clock neither takes results away nor keeps them.
+    pub(super) moment: Moment,
 }
 
 /// The queue.
@@ -53,7 +62,7 @@ impl Counter {
     }
 
     /// Adds an answer; the number of its row.
-    pub(super) fn answered(&mut self, method: Method, answer: Answer, now: SystemTime) -> u64 {
+    pub(super) fn answered(&mut self, method: Method, answer: Answer, now: Now) -> u64 {
         let open = |text: Option<Personal<String>>| text.map(Personal::into_exposed);
         let row = Row {
             validity: Some(answer.validity),
@@ -67,16 +76,16 @@ impl Counter {
     }
 
     /// Adds a failure.
-    pub(super) fn failed(&mut self, method: Method, failure: EngineFailure, now: SystemTime) {
+    pub(super) fn failed(&mut self, method: Method, failure: EngineFailure, now: Now) {
         let row = Row { code: Some(failure.code), ..self.row(method, now) };
         self.add(row);
     }
 
-    fn row(&mut self, method: Method, now: SystemTime) -> Row {
+    fn row(&mut self, method: Method, now: Now) -> Row {
         self.last += 1;
         Row {
             id: self.last,
-            at: japan(now).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            at: japan(now.wall).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             method,
             validity: None,
             name: None,
@@ -85,7 +94,7 @@ impl Counter {
             notices: Vec::new(),
             file: None,
             code: None,
-            since: now,
+            since: now.moment,
         }
     }
 
@@ -112,9 +121,9 @@ impl Counter {
     }
 
     /// Forgets what is too old.
-    pub(super) fn forget(&mut self, now: SystemTime) {
-        let keep = self.keep;
-        self.rows.retain(|row| now.duration_since(row.since).is_ok_and(|age| age < keep));
+    pub(super) fn forget(&mut self, now: Moment) {
+        let keep_ms = u64::try_from(self.keep.as_millis()).unwrap_or(u64::MAX);
+        self.rows.retain(|row| now < row.since.after(keep_ms));
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -139,16 +148,20 @@ mod tests {
         }
     }
 
+    /// After so many seconds; the wall clock was set to the same hour again and again.
+    fn at(seconds: u64) -> Now {
+        Now { wall: UNIX_EPOCH, moment: Moment(seconds * 1000) }
+    }
+
     #[test]
-    fn rows_are_newest_first_and_go_after_their_minutes() {
+    fn rows_are_newest_first_and_go_after_their_minutes_whatever_the_clock_is_set_to() {
         let mut counter = Counter::new(Duration::from_secs(600));
-        let first = counter.answered(Method::Pin, answer(), UNIX_EPOCH);
-        let later = UNIX_EPOCH + Duration::from_secs(300);
-        let second = counter.answered(Method::Visual, answer(), later);
+        let first = counter.answered(Method::Pin, answer(), at(0));
+        let second = counter.answered(Method::Visual, answer(), at(300));
         counter.filed(first, Ok("file.xml".to_owned()));
         let ids: Vec<_> = counter.rows().map(|row| row.id).collect();
         assert_eq!(ids, [second, first]);
-        counter.forget(UNIX_EPOCH + Duration::from_secs(600));
+        counter.forget(at(600).moment);
         assert_eq!(counter.rows().count(), 1);
         counter.dismiss(second);
         assert_eq!(counter.rows().count(), 0);
@@ -158,7 +171,7 @@ mod tests {
     fn a_busy_counter_is_bounded() {
         let mut counter = Counter::new(Duration::from_secs(600));
         for _ in 0..ROWS_MAX + 5 {
-            counter.answered(Method::Pin, answer(), UNIX_EPOCH);
+            counter.answered(Method::Pin, answer(), at(0));
         }
         assert_eq!(counter.rows().count(), ROWS_MAX);
     }

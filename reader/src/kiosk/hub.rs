@@ -9,8 +9,9 @@ use serde::Serialize;
 use shikaku_domain::Personal;
 use tokio::sync::{oneshot, watch};
 
-use super::counter::{Counter, Row};
+use super::counter::{Counter, Now, Row};
 use super::desk::{EngineDesk, FileDesk};
+use super::self_test::is_right;
 use crate::ReaderError;
 use crate::card_api::{CardApi, japan};
 use crate::card_protocol::TerminalKey;
@@ -19,13 +20,16 @@ use crate::exchange::Stop;
 use crate::face_folder::FaceFolder;
 use crate::pcsc::{Readers, Report, Settings as ReaderSettings};
 use crate::record::Recorder;
-use crate::session::{Effect, Event, Limits, Moment, Refusal, State, Waiting, What, step};
+use crate::session::{
+    Effect, EngineFailure, Event, Limits, Moment, Refusal, State, Waiting, What, step,
+};
 
 /// Inputs that wait for the hub. When it is full an input is dropped and logged: every wait of the
 /// session has a time-out, so that a lost end is a slow one.
 const INPUTS_MAX: usize = 1024;
 /// Between two looks at the clock: how late a time-out may be.
 const TICK: Duration = Duration::from_millis(250);
+const SECONDS_PER_MINUTE: i64 = 60;
 
 /// What the hub takes.
 pub(super) enum Input {
@@ -85,7 +89,9 @@ pub struct Hub {
     engine: EngineDesk,
     files: FileDesk,
     counter: Counter,
-    engine_is_there: bool,
+    api: CardApi,
+    /// The code of the last question's failure, when the engine was not reached.
+    engine_failure: Option<String>,
     waiting_since: Option<(Vec<Waiting>, String)>,
     recorder: Option<Recorder>,
     kiosk: watch::Sender<Arc<str>>,
@@ -155,7 +161,8 @@ impl Hub {
             files: FileDesk::start(parts.face, Arc::clone(&parts.clock), sender.clone())?,
             clock: parts.clock,
             counter: Counter::new(parts.keep_results),
-            engine_is_there: true,
+            api: parts.api,
+            engine_failure: None,
             waiting_since: None,
             recorder: parts.recorder,
             kiosk,
@@ -179,7 +186,7 @@ impl Hub {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.on(Event::Ticked);
-            self.counter.forget(self.clock.now());
+            self.counter.forget(self.now());
             self.publish();
         }
     }
@@ -190,7 +197,7 @@ impl Hub {
                 self.on(*event);
             }
             Input::EngineAnswered(event) => {
-                self.engine_is_there = !is_unavailable(&event);
+                self.engine_failure = failure_of_reaching(&event).map(|f| f.code.clone());
                 self.on(*event);
             }
             Input::Asked { event, reply } => {
@@ -234,16 +241,20 @@ impl Hub {
             | Effect::Ask { .. } => self.engine.take(effect),
             Effect::Push(message) => self.message = Some(message),
             Effect::Report { method, answer } => {
-                let row = self.counter.answered(method, answer, self.clock.now());
+                let row = self.counter.answered(method, answer, self.times());
                 if let Some(message) = self.message.take() {
                     self.files.write(row, message);
                 }
             }
             Effect::ReportFailure { method, failure } => {
-                self.counter.failed(method, failure, self.clock.now());
+                self.counter.failed(method, failure, self.times());
             }
             Effect::Stale => {}
         }
+    }
+
+    fn times(&self) -> Now {
+        Now { wall: self.clock.now(), moment: self.now() }
     }
 
     fn now(&self) -> Moment {
@@ -269,7 +280,13 @@ impl Hub {
         let desk = CounterPage {
             seq: self.state.seq,
             reader: ReaderView { ok: !session.readers.is_empty(), names: &session.readers },
-            engine: EngineView { ok: self.engine_is_there },
+            engine: EngineView {
+                ok: self.engine_failure.is_none(),
+                code: self.engine_failure.as_deref(),
+                clock_minutes: Some(self.api.clock_ahead_seconds())
+                    .filter(|ahead| !is_right(*ahead))
+                    .map(|ahead| ahead / SECONDS_PER_MINUTE),
+            },
             waiting: waiting.collect(),
             results: self.counter.rows().collect(),
         };
@@ -281,7 +298,7 @@ impl Hub {
 struct CounterPage<'a> {
     seq: u64,
     reader: ReaderView<'a>,
-    engine: EngineView,
+    engine: EngineView<'a>,
     waiting: Vec<WaitingView<'a>>,
     results: Vec<&'a Row>,
 }
@@ -293,8 +310,13 @@ struct ReaderView<'a> {
 }
 
 #[derive(Serialize)]
-struct EngineView {
+#[serde(rename_all = "camelCase")]
+struct EngineView<'a> {
     ok: bool,
+    /// Why it was not reached.
+    code: Option<&'a str>,
+    /// Minutes by which this machine's clock is ahead of the engine's, when that is too much.
+    clock_minutes: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -323,15 +345,15 @@ fn show(page: &watch::Sender<Arc<str>>, state: &impl Serialize) {
     });
 }
 
-/// Whether the engine could not be reached.
-fn is_unavailable(event: &Event) -> bool {
+/// Why the engine could not be reached; `None` when it was.
+fn failure_of_reaching(event: &Event) -> Option<&EngineFailure> {
     let (Event::Challenged(_, Err(failure))
     | Event::Opened(_, Err(failure))
     | Event::Found(_, Err(failure))
     | Event::Bound(_, Err(failure))
     | Event::Answered(_, Err(failure))) = event
     else {
-        return false;
+        return None;
     };
-    failure.refusal == Refusal::Unavailable
+    Some(failure).filter(|failure| failure.refusal == Refusal::Unavailable)
 }

@@ -15,12 +15,15 @@ use crate::pcsc::{Settings, survey};
 /// Days before its end at which the facility's certificate is a warning.
 const CERTIFICATE_WARNING_DAYS: i64 = 30;
 const SECONDS_PER_DAY: i64 = 86_400;
+/// Seconds by which this machine's clock may differ from the centre's: the time of an answer, and of
+/// a file's name, is then still of the right minute or the next.
+const CLOCK_SECONDS_MAX: u64 = 60;
 
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// `reader`, `card`, `engine`, `cardService`, `certificate` or `folder`.
+    /// `reader`, `card`, `engine`, `cardService`, `clock`, `certificate` or `folder`.
     pub name: &'static str,
     /// Whether it is as it must be.
     pub ok: bool,
@@ -50,7 +53,8 @@ impl SelfTest {
     #[must_use]
     pub fn run(&self) -> Vec<Check> {
         let (readers, engine) = (self.readers(), self.engine());
-        readers.into_iter().chain(engine).chain([self.certificate(), self.folder()]).collect()
+        let rest = [self.clock(), self.certificate(), self.folder()];
+        readers.into_iter().chain(engine).chain(rest).collect()
     }
 
     fn readers(&self) -> [Check; 2] {
@@ -87,6 +91,13 @@ impl SelfTest {
         }
     }
 
+    /// Against the centre's, by the answer that was asked for just before.
+    fn clock(&self) -> Check {
+        let ahead = self.api.clock_ahead_seconds();
+        let detail = if ahead == 0 { String::new() } else { format!("{ahead:+} s") };
+        Check { name: "clock", ok: is_right(ahead), detail, days: None }
+    }
+
     fn certificate(&self) -> Check {
         let days = self.certificate_days();
         Check {
@@ -113,6 +124,11 @@ impl SelfTest {
         };
         Check { name: "folder", ok, detail, days: None }
     }
+}
+
+/// Whether this machine's clock, so many seconds ahead of the centre's, is near enough.
+pub(super) const fn is_right(ahead_seconds: i64) -> bool {
+    ahead_seconds.unsigned_abs() <= CLOCK_SECONDS_MAX
 }
 
 /// Whether the folder takes a file: writes one that no receipt computer reads, and removes it.
