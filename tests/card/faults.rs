@@ -2,6 +2,7 @@
 
 use crate::place::{Place, is_valid};
 use serde_json::json;
+use shikaku_tests::wait_until;
 
 #[test]
 fn a_card_that_is_taken_away_ends_the_session_in_each_step() {
@@ -46,6 +47,84 @@ fn an_engine_that_is_gone_costs_no_try_and_comes_back() {
     place.bridge.does(json!({ "intent": "chooseMethod", "method": "pin" }));
     let shown = place.bridge.wait_for("enterPin");
     assert_eq!(shown["triesLeft"], 3);
+}
+
+/// Takes a patient to where the engine is needed next, and gives what they tap there.
+type Step = fn(&mut Place) -> serde_json::Value;
+
+const STEPS: [Step; 4] = [to_the_signature, to_the_search, to_the_binding, to_the_question];
+
+fn to_the_signature(place: &mut Place) -> serde_json::Value {
+    place.insert(0);
+    place.bridge.wait_for("chooseMethod");
+    place.bridge.does(json!({ "intent": "chooseMethod", "method": "pin" }));
+    place.bridge.wait_for("enterPin");
+    json!({ "intent": "pin", "pin": "1234" })
+}
+
+fn to_the_search(place: &mut Place) -> serde_json::Value {
+    place.with_pin(0, "1234");
+    place.bridge.wait_for("registerOffer");
+    json!({ "intent": "register", "yes": true, "cardFace": place.card_face(0) })
+}
+
+fn to_the_binding(place: &mut Place) -> serde_json::Value {
+    let tap = to_the_search(place);
+    place.bridge.does(tap);
+    place.bridge.wait_for("registerConfirm");
+    json!({ "intent": "confirmPerson", "yes": true })
+}
+
+fn to_the_question(place: &mut Place) -> serde_json::Value {
+    place.with_pin(0, "1234");
+    place.register(0);
+    place.bridge.does(json!({ "intent": "consent", "consents": { "medication": true } }));
+    place.bridge.wait_for("consentProvide");
+    json!({ "intent": "provide", "consents": {}, "prescriptionIssueSelect": 2 })
+}
+
+/// The tap, and the counter's yes where the step needs one.
+fn goes_on(place: &mut Place, tap: serde_json::Value) {
+    let needs_staff = tap["intent"] == "confirmPerson";
+    place.bridge.does(tap);
+    if needs_staff {
+        let shown = place.bridge.wait_for("registerWaitingStaff");
+        place.bridge.decides(&json!({
+            "intent": "registration", "session": shown["session"], "same": true, "staff": "desk-1"
+        }));
+    }
+}
+
+#[test]
+fn an_engine_that_goes_in_any_step_ends_it_on_a_screen_without_anybodys_name() {
+    for step in STEPS {
+        let mut place = Place::new(&["adult"]);
+        let tap = step(&mut place);
+        place.engine.take().unwrap().kill();
+        goes_on(&mut place, tap);
+        let shown = place.bridge.wait_for("engineDown");
+        assert_eq!((&shown["code"], &shown["session"]), (&json!("SHK-RDR-201"), &json!(null)));
+        assert!(!shown.to_string().contains(&**place.people[0].registration.name.expose()));
+        assert!(place.files().is_empty());
+    }
+}
+
+#[test]
+fn a_line_that_swallows_the_question_ends_in_any_step_and_a_late_answer_is_the_counters() {
+    for (number, step) in STEPS.into_iter().enumerate() {
+        let mut place = Place::new(&["adult"]);
+        place.restart_the_bridge(&[("SHIKAKU_READER_KIOSK_WORK_SECONDS", "5")]);
+        let tap = step(&mut place);
+        place.engine.as_ref().unwrap().signal("STOP");
+        goes_on(&mut place, tap);
+        let shown = place.bridge.wait_for("engineDown");
+        assert_eq!(shown["session"], json!(null));
+        assert!(place.files().is_empty());
+        place.engine.as_ref().unwrap().signal("CONT");
+        if number + 1 == STEPS.len() {
+            wait_until("the answer that was asked for is filed", || place.files().len() == 1);
+        }
+    }
 }
 
 #[test]

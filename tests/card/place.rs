@@ -109,15 +109,19 @@ impl Place {
     /// A new bridge whose machine's clock is wrong by this much, as `faketime` writes it.
     pub(crate) fn set_the_bridges_clock(&mut self, by: &str) {
         let preload = faketime();
-        let clock = [
+        self.restart_the_bridge(&[
             ("LD_PRELOAD", preload.to_str().unwrap()),
             ("FAKETIME", by),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
+        ]);
+    }
+
+    /// A new bridge, with environment variables.
+    pub(crate) fn restart_the_bridge(&mut self, environment: &[(&str, &str)]) {
         assert!(self.bridge.stop());
         let (engine, pcscd) = (self.engine.as_ref().unwrap(), self.pcscd.as_ref().unwrap());
         let _ = fs::remove_file(self.centre.path("record.jsonl"));
-        self.bridge = Bridge::start_with(&self.centre, engine, pcscd, &clock);
+        self.bridge = Bridge::start_with(&self.centre, engine, pcscd, environment);
     }
 
     /// Name of the n-th person's card.
@@ -146,14 +150,20 @@ impl Place {
         self.bridge.does(json!({ "intent": "pin", "pin": pin }));
     }
 
-    /// 初回登録 by what stands on the card, confirmed by both sides.
-    pub(crate) fn register(&mut self, number: usize) {
-        self.bridge.wait_for("registerOffer");
+    /// What stands on a card, as its holder types it.
+    pub(crate) fn card_face(&self, number: usize) -> Value {
         let listed = self.bridge.get("/test-cards/list");
         let id = self.card(number);
         let card = listed.as_array().unwrap().iter().find(|card| card["id"] == id).unwrap();
         let mut face = card["cardFace"].clone();
         face["birthdate"] = card["birthdate"].clone();
+        face
+    }
+
+    /// 初回登録 by what stands on the card, confirmed by both sides.
+    pub(crate) fn register(&mut self, number: usize) {
+        self.bridge.wait_for("registerOffer");
+        let face = self.card_face(number);
         self.bridge.does(json!({ "intent": "register", "yes": true, "cardFace": face }));
         let shown = self.bridge.wait_for("registerConfirm");
         let name = self.people[number].registration.name.expose().to_string();
@@ -215,7 +225,7 @@ impl Bridge {
              key = \"ca/clients/facility-{FACILITY}.key.pem\"\n\
              [exchange]\nroot = \"{}\"\npoll_interval_ms = 20\n\
              [card]\ninstitution = \"{FACILITY}\"\nanswer_seconds = 2\n\
-             [kiosk]\nlisten = \"127.0.0.1:0\"\nrecord = \"record.jsonl\"\n\
+             [kiosk]\nlisten = \"127.0.0.1:0\"\nlast_seconds = 1\nnote_seconds = 1\nrecord = \"record.jsonl\"\n\
              [demo]\ncards = \"cards\"\nport = {port}\nseed = {SEED}\n",
             engine.service,
             root.display()

@@ -197,6 +197,8 @@ fn every_wrong_certificate_is_refused_with_what_to_do() {
         (Defect::ForeignAuthority, 403, "SHK-CRD-003"),
         (Defect::SameNameOtherKey, 403, "SHK-CRD-003"),
         (Defect::ForgedSignature, 403, "SHK-CRD-003"),
+        (Defect::Altered, 403, "SHK-CRD-003"),
+        (Defect::WrongPurpose, 403, "SHK-CRD-003"),
         (Defect::WrongPolicy, 403, "SHK-CRD-004"),
         (Defect::UnknownCritical, 403, "SHK-CRD-004"),
         (Defect::Huge, 400, "SHK-MSG-004"),

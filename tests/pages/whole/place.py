@@ -49,6 +49,8 @@ answer_seconds = 2
 [kiosk]
 listen = "127.0.0.1:0"
 patient_seconds = {seconds}
+last_seconds = 1
+note_seconds = 1
 [demo]
 cards = "cards"
 """
