@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod actors;
+pub mod backup;
 mod bulk;
 pub mod ca;
 pub mod card;

@@ -268,7 +268,8 @@ fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
     Ok(digest.finish(mode))
 }
 
-fn client(ca: &Path, cert: &Path, key: &Path) -> Result<ureq::Agent, Box<dyn Error>> {
+/// An HTTP client with this certificate.
+pub(crate) fn client(ca: &Path, cert: &Path, key: &Path) -> Result<ureq::Agent, Box<dyn Error>> {
     use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, parse_pem};
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 use shikaku_engine::clock::SystemClock;
 use shikaku_engine::config::{Config, LogFormat};
 use shikaku_engine::reload::Source;
-use shikaku_engine::{account, ca, http, load, serve};
+use shikaku_engine::{account, backup, ca, http, load, serve};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -37,6 +37,8 @@ enum Command {
     Rebuild(load::RebuildArgs),
     /// Read everything in the store and say what is damaged.
     Verify(load::VerifyArgs),
+    /// Back up the store, also while the engine serves; restore it; try that out.
+    Backup(backup::BackupArgs),
     /// A small certification authority for demonstrations and test benches.
     Ca(ca::CaArgs),
     /// Accounts of the OQS JSON interface.
@@ -73,6 +75,8 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Rebuild(args) => load::rebuild(&args)?,
         Command::Verify(args) => load::verify(&args)?,
         Command::Ca(args) => ca::run(&args, &SystemClock, &mut io::stdout())
+            .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?,
+        Command::Backup(args) => backup::run(&args, &SystemClock, &mut io::stdout())
             .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?,
         Command::Account(args) => {
             account::run(&args, &mut io::stdin().lock(), &mut io::stdout())

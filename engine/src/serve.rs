@@ -147,6 +147,7 @@ impl Parts {
         let writer = Arc::new(Mutex::new(writer));
         let recorder =
             RecorderHandle::start(Arc::clone(&writer), Arc::clone(&shards), Arc::clone(&metrics))?;
+        let checkpoints = http::Checkpoints::new(Arc::clone(&writer), config.store.path.clone());
         let cards = config.card.as_ref().map(cards).transpose()?;
         let intake = IntakeHandle::start(
             writer,
@@ -167,6 +168,7 @@ impl Parts {
             intake,
             cards,
             recorder,
+            checkpoints,
             uploads: http::Uploads::new(config)?,
         };
         let limit = i64::try_from(config.server.in_flight_max).unwrap_or(i64::MAX);

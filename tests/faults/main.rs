@@ -12,6 +12,7 @@
     reason = "helpers of tests stop the test when something is not as it must be"
 )]
 
+mod backup;
 mod chance;
 mod damaged_files;
 mod full_disk;

@@ -24,7 +24,8 @@ use utoipa_swagger_ui::SwaggerUi;
         card::consents,
         card::withdrawal,
         members::upload,
-        members::rejects
+        members::rejects,
+        super::checkpoint::checkpoint
     ),
     tags(
         (name = "facilities", description = "医療機関・薬局"),

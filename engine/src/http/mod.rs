@@ -2,6 +2,7 @@
 //! client certificate, what is asked from `shikaku_wire`, the answer from the eligibility actor.
 
 mod card;
+mod checkpoint;
 mod docs;
 mod eligibility;
 pub mod health;
@@ -11,6 +12,7 @@ mod peer;
 mod respond;
 mod status;
 
+pub use checkpoint::{CheckpointReport, Checkpoints};
 pub use docs::openapi_json;
 pub use members::{LoadReport, Uploads};
 pub use peer::remember_peer;
@@ -64,6 +66,8 @@ pub struct Shared {
     pub cards: Option<Cards>,
     /// Makes events of cards durable.
     pub recorder: RecorderHandle,
+    /// Makes checkpoints for backups.
+    pub checkpoints: Checkpoints,
     /// Where uploads and rejects lie.
     pub uploads: Uploads,
 }
@@ -85,6 +89,7 @@ pub fn routes(config: &mut ServiceConfig) {
     card::routes(config);
     oqs::routes(config);
     members::routes(config);
+    checkpoint::routes(config);
     docs::routes(config);
     config.default_service(web::to(respond::no_such_address));
 }

@@ -22,6 +22,7 @@
 mod bulk;
 mod cards;
 mod change;
+mod checkpoint;
 mod closing;
 mod codec;
 mod draft;
@@ -52,6 +53,7 @@ pub use bulk::{
 };
 pub use cards::{CardAction, CardBinding, CardEvent};
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};
+pub use checkpoint::{checkpoint_folder, remove_checkpoint};
 pub use closing::Closing;
 pub use error::StoreError;
 pub use keys::{CARD_KEY_BYTES_MAX, CardKey};

@@ -78,6 +78,11 @@ impl Backend for MemoryShard {
         Ok(Residence::Resident)
     }
 
+    fn checkpoint(&self, _: &Path) -> Result<(), StoreError> {
+        // A log in memory has no checkpoint, so nobody gets here.
+        Err(StoreError::NoStore { path: self.path.clone() })
+    }
+
     fn stats(&self) -> ShardStats {
         let contents = self.contents.read().unwrap_or_else(PoisonError::into_inner);
         let entries = contents.tables.get(&Table::Entry).map_or(0, BTreeMap::len);

@@ -6,6 +6,7 @@
 
 use crate::bulk::TableFile;
 use crate::change::{Change, Position, Table};
+use crate::checkpoint;
 use crate::closing::Open;
 use crate::error::StoreError;
 use crate::resident::{Residence, Resident};
@@ -383,6 +384,10 @@ impl Backend for RocksShard {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Residence, StoreError> {
         self.resident.make(self, bytes_max, go_on)
+    }
+
+    fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
+        checkpoint::of_database(&self.db, &self.path, to)
     }
 
     fn stats(&self) -> ShardStats {

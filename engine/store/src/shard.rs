@@ -50,6 +50,9 @@ pub(crate) trait Backend: Send + Sync {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Residence, StoreError>;
 
+    /// Copies the shard, as it is now, to a folder that is not there yet.
+    fn checkpoint(&self, to: &Path) -> Result<(), StoreError>;
+
     /// Numbers for metrics.
     fn stats(&self) -> ShardStats;
 

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::change::Position;
+use crate::checkpoint::remove_checkpoint;
 use crate::closing::{Closing, Open};
 use crate::error::StoreError;
 use crate::format;
@@ -57,6 +58,8 @@ impl Store {
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let (open, closing) = Open::new();
         let (log, mut writers, reader) = open_parts(options, open)?;
+        // Whoever was copying it has to begin anew anyway; its links only keep old files.
+        remove_checkpoint(&options.path)?;
         let head = log.head();
         replay(&log, &mut writers, head, &mut |_| {})?;
         Ok(Self { log, writers, reader, closing })
@@ -129,7 +132,7 @@ fn open_log(store: &Path, open: Open) -> Result<LocalLog, StoreError> {
     }
 }
 
-fn shard_path(store: &Path, index: u16) -> PathBuf {
+pub(crate) fn shard_path(store: &Path, index: u16) -> PathBuf {
     store.join(format!("shard-{index:02}"))
 }
 

@@ -2,6 +2,7 @@
 
 use super::{ChangeLog, check_next};
 use crate::change::{LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position};
+use crate::checkpoint;
 use crate::closing::Open;
 use crate::codec::Damage;
 use crate::error::StoreError;
@@ -42,6 +43,11 @@ impl LocalLog {
             log.head = position(&key).map_err(|damage| log.corrupt(damage))?;
         }
         Ok(log)
+    }
+
+    /// Copies the log, as it is now, to a folder that is not there yet.
+    pub(crate) fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
+        checkpoint::of_database(&self.db, &self.path, to)
     }
 
     fn operations(&self) -> Result<&ColumnFamily, StoreError> {

@@ -261,6 +261,10 @@ mod tests {
             self.resident.make(self, max, go_on)
         }
 
+        fn checkpoint(&self, _: &Path) -> Result<(), StoreError> {
+            Ok(())
+        }
+
         fn stats(&self) -> ShardStats {
             ShardStats::default()
         }
