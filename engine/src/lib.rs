@@ -21,4 +21,5 @@ pub mod problem;
 pub mod quota;
 pub mod reload;
 pub mod serve;
+mod supervisor;
 pub mod tls;

@@ -18,6 +18,7 @@ use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::reload::Source;
+use crate::supervisor;
 use crate::tls::{TlsFiles, TlsReloader};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -109,6 +110,7 @@ async fn run(
 
     health.enter(Phase::Serving);
     announce(address, admin);
+    supervisor::ready();
     wait_for_stop(&mut config, source, &parts, &tls).await?;
     stop(&config, health, &parts, &handle).await;
     Ok(())
@@ -185,6 +187,11 @@ impl Parts {
             quotas,
             _resident: resident,
         })
+    }
+
+    /// Whether every actor still works. systemd restarts an engine that is not alive.
+    fn are_alive(&self) -> bool {
+        self.shards.alive() && self.shared.intake.alive() && self.shared.recorder.alive()
     }
 
     /// Tells health and metrics what to look at.
@@ -315,7 +322,7 @@ fn announce(address: SocketAddr, admin: SocketAddr) {
     }
 }
 
-/// Between looks at files of cards where cards are not configured: a day.
+/// Between looks at what is not there, such as files of cards: a day.
 const NEVER_SECONDS: u64 = 86_400;
 
 /// Reads the authorities and lists of cards again if a file has changed: a large list takes a
@@ -355,8 +362,11 @@ async fn wait_for_stop(
     let mut hang_up = signal(SignalKind::hangup())?;
     let seconds = config.card.as_ref().map_or(NEVER_SECONDS, |card| card.reload_seconds);
     let mut look = tokio::time::interval(Duration::from_secs(seconds));
+    let watched = supervisor::alive_every();
+    let mut alive = tokio::time::interval(watched.unwrap_or(Duration::from_secs(NEVER_SECONDS)));
     loop {
         tokio::select! {
+            _ = alive.tick(), if watched.is_some() => if parts.are_alive() { supervisor::alive() },
             _ = look.tick() => reload_changed_cards(parts).await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
@@ -389,6 +399,7 @@ fn reload(config: &mut Config, source: &Source, parts: &Parts, tls: &TlsReloader
 async fn stop(config: &Config, health: &Health, parts: &Parts, server: &ServerHandle) {
     let grace = Duration::from_secs(config.server.drain_seconds);
     health.enter(Phase::Draining);
+    supervisor::stopping();
     tracing::info!("Stopping: not ready any more.");
     tokio::time::sleep(Duration::from_millis(config.server.drain_delay_ms)).await;
     // The load under way ends first: its answer is one of those that the server waits for.

@@ -19,6 +19,7 @@ pub mod pcsc;
 pub mod record;
 pub mod serve;
 pub mod session;
+mod supervisor;
 pub mod test_cards;
 
 pub use error::ReaderError;

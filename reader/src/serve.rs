@@ -18,6 +18,7 @@ use crate::kiosk::{Hub, Parts, SelfTest, bind};
 use crate::pcsc::Settings as ReaderSettings;
 use crate::record::Recorder;
 use crate::session::{Limits, Offer};
+use crate::supervisor::{State, tell};
 use crate::test_cards::TestCards;
 
 /// Until a reader that another program holds is tried again.
@@ -71,6 +72,7 @@ pub fn serve(
     });
     let working = working.map_err(ReaderError::Thread)?;
     ready(&server.address().to_string());
+    tell(State::Ready);
     let served = actix_web::rt::System::new().block_on(server.run(stopped(Arc::clone(stop))));
     stop.ask();
     let exchanged = working.join().unwrap_or(Ok(()));
@@ -162,6 +164,8 @@ fn recorder(config: &Config, limits: Limits) -> Result<Option<Recorder>, ReaderE
 
 async fn stopped(stop: Arc<Stop>) {
     while !stop.is_asked() {
+        tell(State::Alive);
         tokio::time::sleep(STOP_LOOK).await;
     }
+    tell(State::Stopping);
 }
