@@ -1,25 +1,25 @@
-//! The requests of `/v1/card/…`: what a reader asks of the centre.
+//! The requests of `/v1/card/…`: what a reader asks of the centre. Registrations are in `registration`.
+
+mod registration;
 
 use super::iso;
 use super::request::{FieldProblem, keep, parse_object};
 use crate::leaf::Leaf;
-use crate::oqs::{ARBITRARY_CHARS_MAX, folded_symbol};
+use crate::oqs::ARBITRARY_CHARS_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use shikaku_domain::{
-    CardQuery, CardText, ConsentChoice, Day, Folded, Holder, IdentityCheck, InformationType,
-    InsuredBranchNumber, InsurerNumber, LimitApplicationCertificateRelatedConsFlg, Personal,
-    PrescriptionIssueSelect, Sex, TokenKind, ValueError,
+    ConsentChoice, Day, IdentityCheck, InformationType, PrescriptionIssueSelect, TokenKind,
+    ValueError,
 };
+
+pub use registration::{Confirmation, RegisterBy, RegistrationQuestion, parse_registration};
 
 /// Most characters of a device's or a staff member's name.
 const LABEL_CHARS_MAX: usize = 64;
 /// Most characters of what names a challenge, a session or a candidate.
 const TICKET_CHARS_MAX: usize = 64;
-/// Most characters of a name or an address, as on the card.
-const ATTRIBUTE_CHARS_MAX: usize = 200;
-
 /// A session's opening in domain terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionQuestion {
@@ -37,37 +37,6 @@ pub struct SessionQuestion {
     pub token: TokenKind,
     /// The member of staff who looked: with a visual check, and only then.
     pub confirmed_by: Option<String>,
-}
-
-/// A step of a registration in domain terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegistrationQuestion {
-    /// The session.
-    pub session: String,
-    /// What to do.
-    pub by: RegisterBy,
-}
-
-/// What a registration asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegisterBy {
-    /// Find the person with these attributes.
-    Holder(Holder),
-    /// Find the person with this insurance card.
-    InsuranceCard(CardQuery),
-    /// The person found is the holder.
-    Confirmed(Confirmation),
-}
-
-/// Both sides' yes in domain terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirmation {
-    /// Names the person that was shown.
-    pub candidate: String,
-    /// Whether the patient says so.
-    pub patient: bool,
-    /// The member of staff who says so.
-    pub staff: String,
 }
 
 /// A question about the session's holder in domain terms.
@@ -209,126 +178,6 @@ pub fn parse_session(body: &[u8]) -> Result<SessionQuestion, Vec<FieldProblem>> 
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawRegistration<'a> {
-    #[serde(borrow)]
-    session: Leaf<'a>,
-    #[serde(borrow)]
-    by: Option<RawBy<'a>>,
-    #[serde(borrow)]
-    confirm: Option<RawConfirmation<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-enum RawBy<'a> {
-    #[serde(borrow)]
-    Card(RawHolder<'a>),
-    #[serde(borrow)]
-    InsuranceCard(RawInsuranceCard<'a>),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawHolder<'a> {
-    #[serde(borrow)]
-    name: Leaf<'a>,
-    #[serde(borrow)]
-    birthdate: Leaf<'a>,
-    #[serde(borrow)]
-    sex: Leaf<'a>,
-    #[serde(borrow)]
-    address: Leaf<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawInsuranceCard<'a> {
-    #[serde(borrow)]
-    insurer_number: Leaf<'a>,
-    #[serde(borrow)]
-    symbol: Leaf<'a>,
-    #[serde(borrow)]
-    number: Leaf<'a>,
-    #[serde(borrow)]
-    branch: Leaf<'a>,
-    #[serde(borrow)]
-    birthdate: Leaf<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawConfirmation<'a> {
-    #[serde(borrow)]
-    candidate: Leaf<'a>,
-    patient: bool,
-    #[serde(borrow)]
-    staff: Leaf<'a>,
-}
-
-impl RawHolder<'_> {
-    fn into_holder(self, p: &mut Problems) -> Option<Holder> {
-        let attribute = |text: &str| within(text, ATTRIBUTE_CHARS_MAX).map(Personal::new);
-        let name = keep(p, "by.card.name", self.name.required(attribute));
-        let birthdate = keep(p, "by.card.birthdate", self.birthdate.required(iso::parse_day));
-        let sex = keep(p, "by.card.sex", self.sex.required(Sex::from_code));
-        let address = keep(p, "by.card.address", self.address.required(attribute));
-        Some(Holder { name: name?, birthdate: birthdate?, sex: sex?, address: address? })
-    }
-}
-
-impl RawInsuranceCard<'_> {
-    fn into_query(self, p: &mut Problems) -> Option<CardQuery> {
-        let insurer = self.insurer_number.required(InsurerNumber::parse);
-        let insurer = keep(p, "by.insuranceCard.insurerNumber", insurer);
-        let symbol = self.symbol.optional(folded_symbol);
-        let symbol = keep(p, "by.insuranceCard.symbol", symbol).flatten();
-        let folded = |text: &str| CardText::new(text).map(|number| *number.folded());
-        let number = keep(p, "by.insuranceCard.number", self.number.required(folded));
-        let branch = self.branch.optional(InsuredBranchNumber::parse);
-        let branch = keep(p, "by.insuranceCard.branch", branch).flatten();
-        let birthdate = self.birthdate.required(iso::parse_day);
-        let birthdate = keep(p, "by.insuranceCard.birthdate", birthdate);
-        Some(CardQuery {
-            insurer: insurer?,
-            symbol: symbol.unwrap_or(Folded::EMPTY),
-            number: number?,
-            branch,
-            birthdate: birthdate?,
-            limit_consent: LimitApplicationCertificateRelatedConsFlg::NotGiven,
-        })
-    }
-}
-
-impl RawConfirmation<'_> {
-    fn into_confirmation(self, p: &mut Problems) -> Option<Confirmation> {
-        let candidate = keep(p, "confirm.candidate", self.candidate.required(ticket));
-        let staff = keep(p, "confirm.staff", self.staff.required(label));
-        Some(Confirmation { candidate: candidate?, patient: self.patient, staff: staff? })
-    }
-}
-
-/// Reads a step of a registration: `confirm` if it is there, otherwise `by`.
-///
-/// # Errors
-/// As [`parse_challenge`].
-pub fn parse_registration(body: &[u8]) -> Result<RegistrationQuestion, Vec<FieldProblem>> {
-    let RawRegistration { session, by, confirm } = parse_object(body)?;
-    let p = &mut Vec::new();
-    let session = keep(p, "session", session.required(ticket));
-    let by = match (confirm, by) {
-        (Some(confirm), _) => confirm.into_confirmation(p).map(RegisterBy::Confirmed),
-        (None, Some(RawBy::Card(holder))) => holder.into_holder(p).map(RegisterBy::Holder),
-        (None, Some(RawBy::InsuranceCard(card))) => {
-            card.into_query(p).map(RegisterBy::InsuranceCard)
-        }
-        (None, None) => keep(p, "by", Err(ValueError::Missing)),
-    };
-    let question = session.zip(by).map(|(session, by)| RegistrationQuestion { session, by });
-    finish(question, std::mem::take(p))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct RawEligibility<'a> {
     #[serde(borrow)]
     session: Leaf<'a>,
@@ -437,11 +286,11 @@ pub fn parse_withdrawal(body: &[u8]) -> Result<WithdrawalQuestion, Vec<FieldProb
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn codes<T: std::fmt::Debug>(result: Result<T, Problems>) -> Vec<(String, String)> {
+    pub(super) fn codes<T: std::fmt::Debug>(result: Result<T, Problems>) -> Vec<(String, String)> {
         let problems = result.unwrap_err();
         problems.into_iter().map(|p| (p.field.into_owned(), p.code.into_owned())).collect()
     }
@@ -485,19 +334,6 @@ mod tests {
         assert_eq!(question.file_identifier.as_deref(), Some(" x "));
         let unknown = br#"{"session":"s","consents":{"everything":true}}"#;
         assert_eq!(codes(parse_card_eligibility(unknown)), [("".into(), "SHK-MSG-010".into())]);
-    }
-
-    #[test]
-    fn a_registration_is_by_one_way_or_a_confirmation() {
-        let none = codes(parse_registration(br#"{"session":"s"}"#));
-        assert_eq!(none, [("by".into(), "SHK-VAL-001".into())]);
-        let confirm = br#"{"session":"s","confirm":{"candidate":"c","patient":true,"staff":"a"}}"#;
-        assert!(matches!(parse_registration(confirm).unwrap().by, RegisterBy::Confirmed(_)));
-        let card = r#"{"session":"s","by":{"card":{"name":"資格 花子","birthdate":"1980-04-01",
-            "sex":"2","address":"架空県"}}}"#;
-        let question = parse_registration(card.as_bytes()).unwrap();
-        assert!(matches!(question.by, RegisterBy::Holder(_)));
-        assert!(!format!("{question:?}").contains("花子"), "personal data must not be printed");
     }
 
     proptest! {
