@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::digits::{MatchingNumber, Pin};
 use super::facts::{
-    Answer, Asked, Attributes, Candidate, CardFailure, CardSeen, Challenge, EngineFailure,
-    InsuranceCard, MatchingNumber, Method, Opened, Pin, SessionId, Signed, StaffId, Ticket,
-    TokenKind, Via,
+    Answer, Asked, Attributes, Candidate, CardSeen, Challenge, InsuranceCard, Method, Opened,
+    SessionId, Signed, StaffId, Ticket, TokenKind, Via,
 };
+use super::failure::{CardFailure, EngineFailure};
 use super::people::Intent;
 use shikaku_domain::Personal;
 

@@ -1,12 +1,10 @@
 //! What is known about a card, a person and an answer while a session lasts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shikaku_domain::Personal;
-use zeroize::Zeroizing;
 
 /// Milliseconds since the program started, by the monotonic clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,71 +25,6 @@ pub struct SessionId(pub String);
 /// Number of one effect; its end carries it back. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
-
-/// 利用者証明用 PIN.
-///
-/// Invariant: four ASCII digits. Erased from memory when dropped; its `Debug` is a mask.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pin(Zeroizing<String>);
-
-impl Pin {
-    /// Digits of the PIN (card §1.3).
-    pub const DIGITS: usize = 4;
-
-    /// Reads a PIN; whatever `text` holds is erased.
-    #[must_use]
-    pub fn new(text: String) -> Option<Self> {
-        let text = Zeroizing::new(text);
-        is_digits(&text, Self::DIGITS).then_some(Self(text))
-    }
-
-    /// The digits, for the card alone.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pin(****)")
-    }
-}
-
-/// 照合番号B: what is printed on the card's face, which opens the four attributes.
-///
-/// Invariant: 14 ASCII digits: birth date `YYMMDD` in the Japanese era, year of expiry, security
-/// code (card §1.4). Erased from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct MatchingNumber(Zeroizing<String>);
-
-impl MatchingNumber {
-    /// Digits of the number.
-    pub const DIGITS: usize = 14;
-
-    /// Reads a number; whatever `text` holds is erased.
-    #[must_use]
-    pub fn new(text: String) -> Option<Self> {
-        let text = Zeroizing::new(text);
-        is_digits(&text, Self::DIGITS).then_some(Self(text))
-    }
-
-    /// The digits, for the card alone.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for MatchingNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MatchingNumber(***)")
-    }
-}
-
-fn is_digits(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())
-}
 
 /// Who of the staff confirmed something: goes into the engine's audit.
 ///
@@ -369,103 +302,4 @@ pub struct Answer {
     pub notices: Vec<String>,
     /// The message for the receipt computer, whole.
     pub message: Personal<Arc<str>>,
-}
-
-/// Why a card did not do what was asked. `code` is in `pcsc`'s table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "camelCase")]
-pub enum CardFailure {
-    /// No JPKI application.
-    #[error("the card is not a My Number Card")]
-    NotMyNumberCard,
-    /// It left the reader.
-    #[error("the card was removed too early")]
-    Removed,
-    /// Another card lies there than the one that was read first.
-    #[error("the card is not the one that was read first")]
-    Changed,
-    /// The PIN was wrong.
-    #[error("the PIN was wrong; {left} tries are left")]
-    WrongPin {
-        /// Tries that are left, 1 or more.
-        left: u8,
-    },
-    /// No try is left.
-    #[error("the PIN is blocked")]
-    PinBlocked,
-    /// One try is left and its use was not agreed to.
-    #[error("only one try is left, and its use was not confirmed")]
-    LastTry,
-    /// Another program holds the reader.
-    #[error("another program uses the reader")]
-    ReaderBusy,
-    /// No reply within the time for one command.
-    #[error("the card does not reply")]
-    Hung,
-    /// Replies that no such card gives.
-    #[error("the card's replies cannot be used")]
-    Malformed,
-    /// The signature does not fit the certificate.
-    #[error("the card's signature does not fit its certificate")]
-    BadSignature,
-    /// The card does not accept this terminal for 目視確認 or 顔認証.
-    #[error("the card does not accept this terminal's certificate")]
-    TerminalRefused,
-    /// 照合番号B was wrong.
-    #[error("the number on the card's face was wrong")]
-    WrongNumber,
-    /// The telephone has not recognised its owner yet, so it does not sign.
-    #[error("the telephone has not recognised its owner")]
-    OwnerUnproven,
-}
-
-/// Why the engine gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineFailure {
-    /// What it means for the patient.
-    pub refusal: Refusal,
-    /// The engine's code, or ours when it was not reached.
-    pub code: String,
-}
-
-/// What an engine failure means for the patient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Refusal {
-    /// Not reached, or it cannot answer anything now.
-    Unavailable,
-    /// The certificate ended, and the grace too.
-    Expired,
-    /// The certificate is not valid yet.
-    NotYetValid,
-    /// 失効 or 一時停止.
-    Revoked,
-    /// Not of a trusted authority, or for another purpose.
-    Untrusted,
-    /// No such person, or several.
-    NotFound,
-    /// Anything else: a mistake between our programs.
-    Other,
-}
-
-impl CardFailure {
-    /// The stable code, for staff and logs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NotMyNumberCard => "SHK-RDR-101",
-            Self::Removed => "SHK-RDR-102",
-            Self::Changed => "SHK-RDR-103",
-            Self::WrongPin { .. } => "SHK-RDR-104",
-            Self::PinBlocked => "SHK-RDR-105",
-            Self::LastTry => "SHK-RDR-106",
-            Self::ReaderBusy => "SHK-RDR-107",
-            Self::Hung => "SHK-RDR-108",
-            Self::Malformed => "SHK-RDR-109",
-            Self::BadSignature => "SHK-RDR-110",
-            Self::TerminalRefused => "SHK-RDR-111",
-            Self::WrongNumber => "SHK-RDR-112",
-            Self::OwnerUnproven => "SHK-RDR-113",
-        }
-    }
 }

@@ -11,8 +11,11 @@
 //! - the last try is used only after its own explicit yes;
 //! - eligibility is asked with no consent that was not given in this session.
 
+mod digits;
+mod ending;
 mod event;
 mod facts;
+mod failure;
 mod people;
 mod registering;
 mod stage;
@@ -21,12 +24,14 @@ mod step;
 mod tests;
 mod view;
 
+pub use digits::{MatchingNumber, Pin};
 pub use event::{Effect, Event, Proof, StaffIntent};
 pub use facts::{
-    Answer, Asked, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents,
-    EngineFailure, Information, InsuranceCard, MatchingNumber, Method, Moment, Opened, Pin,
-    Prescription, Refusal, Registration, SessionId, Signed, StaffId, Ticket, TokenKind, Via,
+    Answer, Asked, Attributes, Candidate, CardSeen, Challenge, Consents, Information,
+    InsuranceCard, Method, Moment, Opened, Prescription, Registration, SessionId, Signed, StaffId,
+    Ticket, TokenKind, Via,
 };
+pub use failure::{CardFailure, EngineFailure, Refusal};
 pub use people::Intent;
 pub use stage::{Ending, Key, Limits, Notice, Offer, Patient, Stage, State};
 pub use step::step;

@@ -1,7 +1,8 @@
 //! What patients and staff do.
 
+use super::digits::{MatchingNumber, Pin};
 use super::event::{Effect, StaffIntent};
-use super::facts::{Consents, MatchingNumber, Method, Pin, Prescription, SessionId};
+use super::facts::{Consents, Method, Prescription, SessionId};
 use super::stage::{Ending, Key, Stage};
 use super::step::Turn;
 

@@ -1,9 +1,9 @@
 //! 初回登録: whose certificate it is, confirmed by the patient and by staff.
 
+use super::digits::MatchingNumber;
 use super::event::Effect;
-use super::facts::{
-    Attributes, Candidate, CardFailure, EngineFailure, MatchingNumber, StaffId, Ticket, Via,
-};
+use super::facts::{Attributes, Candidate, StaffId, Ticket, Via};
+use super::failure::{CardFailure, EngineFailure};
 use super::stage::{Ending, Stage};
 use super::step::Turn;
 use shikaku_domain::Personal;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::digits::Pin;
 use super::facts::{
-    Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, Pin, SessionId,
+    Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, SessionId,
     StaffId, Ticket,
 };
 

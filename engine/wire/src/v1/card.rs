@@ -286,7 +286,7 @@ pub fn parse_withdrawal(body: &[u8]) -> Result<WithdrawalQuestion, Vec<FieldProb
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
 

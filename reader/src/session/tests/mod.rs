@@ -4,7 +4,6 @@ mod histories;
 mod paths;
 
 use super::*;
-use crate::session::facts::*;
 use shikaku_domain::Personal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
