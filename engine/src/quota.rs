@@ -25,7 +25,7 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 pub enum Cost {
     /// One question.
     Question,
-    /// As much as [`LOG_IN_QUESTIONS`].
+    /// Checking a password: as much as ten questions.
     LogIn,
 }
 
