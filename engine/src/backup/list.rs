@@ -118,7 +118,7 @@ pub(super) fn list_path(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("{id}.{ENDING}"))
 }
 
-/// The ids of all backups in a folder, the oldest first: ids are times.
+/// The ids of all backups in a folder, the oldest first.
 pub(super) fn ids(folder: &Path) -> Result<Vec<String>, BackupError> {
     let mut ids = Vec::new();
     let entries = match std::fs::read_dir(folder) {

@@ -93,8 +93,9 @@ impl Backups {
         begin: &dyn Fn(u64),
         progress: &Progress<'_>,
     ) -> Result<Made, BackupError> {
-        let id = String::from_utf8_lossy(&clock.timestamp().to_digits()).into_owned();
-        let before = match ids(&self.folder)?.pop() {
+        let newest = ids(&self.folder)?.pop();
+        let id = id_after(newest.as_deref(), clock);
+        let before = match newest {
             Some(newest) => BackupList::read(&list_path(&self.folder, &newest))?.files,
             None => Vec::new(),
         };
@@ -181,6 +182,19 @@ impl Backups {
             return Ok(report);
         }
         Err(BackupError::Unsound { problems: report.problem_count })
+    }
+}
+
+/// The time as an id, or the number after the newest id while the clock has not passed that: the newest
+/// backup is the last whatever the clock does.
+fn id_after(newest: Option<&str>, clock: &dyn Clock) -> String {
+    let now = String::from_utf8_lossy(&clock.timestamp().to_digits()).into_owned();
+    match newest {
+        Some(newest) if *newest >= *now => {
+            let number = newest.parse::<u64>().map_or(0, |number| number + 1);
+            format!("{number:014}")
+        }
+        _ => now,
     }
 }
 

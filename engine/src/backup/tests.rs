@@ -111,6 +111,24 @@ fn a_second_backup_copies_only_what_changed() {
 }
 
 #[test]
+fn the_newest_backup_is_the_last_whatever_the_clock_does() {
+    let place = Place::new();
+    let mut store = place.open("store");
+    let first = place.back_up(&mut store).id;
+    let set_back_and_back_up = |_| {
+        place.clock.set(1_795_392_000);
+        place.back_up(&mut store).id
+    };
+    let made: Vec<_> = (0..3).map(set_back_and_back_up).collect();
+    let listed: Vec<_> = place.backups().all().unwrap().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(
+        listed,
+        [&[first][..], &made[..]].concat(),
+        "two in one second, and clocks set back"
+    );
+}
+
+#[test]
 fn old_backups_go_and_take_along_only_what_nobody_else_needs() {
     let place = Place::new();
     let mut store = place.open("store");
