@@ -8,11 +8,11 @@ mod instructions;
 mod load;
 mod loadgen;
 mod lookup;
-mod national;
 mod overload;
 mod peers;
 mod report;
 mod runs;
+mod scenario;
 
 use clap::{Parser, Subcommand};
 use shikaku_benches::BenchError;
@@ -49,7 +49,14 @@ enum Command {
     /// The load generator beside wrk and hey, and its percentiles beside an independent client's.
     Loadgen(loadgen::Args),
     /// 15,000 lookups and 1,000 visits with cards a second of 1,170 facilities, audited.
-    NationalPeak(national::Args),
+    NationalPeak(scenario::Args),
+    /// Any scenario against the engine, audited.
+    Scenario {
+        /// Which one.
+        name: scenario::Name,
+        #[command(flatten)]
+        args: scenario::Args,
+    },
     /// The server that answers a constant body.
     #[command(hide = true)]
     Constant(constant::Args),
@@ -90,6 +97,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         | Command::Loadgen(_)
         | Command::NationalPeak(_)
         | Command::Overload(_)
+        | Command::Scenario { .. }
         | Command::Instructions(_) => {}
     }
     if let Command::Instructions(args) = &cli.command
@@ -100,12 +108,10 @@ fn run(cli: Cli) -> Result<(), BenchError> {
     let out = cli.out.unwrap_or_else(|| std::env::temp_dir().join("shikaku-bench"));
     std::fs::create_dir_all(&out).map_err(BenchError::file(&out))?;
     if let Command::NationalPeak(args) = &cli.command {
-        let table = national::measure(args, &out)?;
-        #[expect(clippy::print_stdout, reason = "the table is what the command is asked for")]
-        {
-            println!("{table}");
-        }
-        return Ok(());
+        return play(scenario::Name::NationalPeak, args, &out);
+    }
+    if let Command::Scenario { name, args } = &cli.command {
+        return play(*name, args, &out);
     }
     let report = match cli.command {
         Command::Card(args) => card::measure(&args, &out)?,
@@ -120,9 +126,19 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         | Command::Book(_)
         | Command::OpenLoop(_)
         | Command::Delayed
+        | Command::Scenario { .. }
         | Command::NationalPeak(_) => return Ok(()),
     };
     finish(&report, &out)
+}
+
+fn play(name: scenario::Name, args: &scenario::Args, out: &Path) -> Result<(), BenchError> {
+    let table = scenario::measure(name, args, out)?;
+    #[expect(clippy::print_stdout, reason = "the table is what the command is asked for")]
+    {
+        println!("{table}");
+    }
+    Ok(())
 }
 
 fn finish(report: &report::Report, out: &Path) -> Result<(), BenchError> {

@@ -123,6 +123,7 @@ fn worker() -> Worker {
         cpu_us_per_request: Some(115.9),
         signing: Some(SigningWork {
             threads: 1,
+            cores: "0-1".to_owned(),
             signatures: 3_900,
             cpu_seconds: Some(2.1),
             busiest_thread: Some(0.03),

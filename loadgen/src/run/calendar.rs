@@ -41,6 +41,12 @@ const fn usual() -> f64 {
 type Rhythm<'r> = (f64, &'r [f64], &'r [f64]);
 
 impl Calendar {
+    /// The same days, so many times as fast.
+    pub(super) fn at_pace(mut self, pace: f64) -> Self {
+        self.hour_seconds /= pace;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let is_fine = (1..=DAYS_MAX).contains(&self.days)
             && (0.01..=3600.0).contains(&self.hour_seconds)

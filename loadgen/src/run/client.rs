@@ -48,6 +48,8 @@ pub(super) struct Setup {
     pub threads: u32,
     /// Threads that sign for cards, at least 1.
     pub signers: u32,
+    /// Cores that these may use; none for those of the process.
+    pub signer_cores: Vec<usize>,
     /// Cores to keep the threads to, in turn; none to leave it to the system.
     pub cores: Vec<usize>,
     /// Time before the measured part.

@@ -5,11 +5,10 @@ use super::client::{Control, Event, Setup, ThreadReport, work};
 use super::machine;
 use super::metrics::{Source, Watch};
 use super::result::{
-    Description, EXAMPLES_MAX, Measured, Model, RunResult, SCHEMA_VERSION, Second, SigningWork,
-    Stream,
+    Description, EXAMPLES_MAX, Measured, Model, RunResult, SCHEMA_VERSION, Second, Stream,
 };
 use super::series::Gatherer;
-use super::signing::{Signers, SigningCost};
+use super::signing::Signers;
 use super::verdict::{Verdict, judge};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -113,10 +112,7 @@ pub(super) fn drive(
     let mut result = conducted?;
     result.server = watch.map(Watch::finish);
     if let Some(signers) = signers {
-        let costs: Option<Vec<_>> = signers.finish().into_iter().collect();
-        let costs = costs.ok_or_else(|| RunError::Generator("a card's thread panicked".into()))?;
-        let seconds = setup.warmup.as_secs_f64() + result.measured_seconds;
-        let work = signing_work(&costs, seconds);
+        let work = signers.finish(setup.warmup.as_secs_f64() + result.measured_seconds)?;
         result.workers.iter_mut().for_each(|worker| worker.signing = Some(work.clone()));
         result.verdict = judge(&result);
     }
@@ -130,18 +126,7 @@ fn signers(setup: &Setup) -> Result<Option<Signers>, RunError> {
     if waiting == 0 {
         return Ok(None);
     }
-    let started = Signers::start(setup.signers, waiting as usize);
-    started.map(Some).map_err(|e| RunError::Generator(e.to_string()))
-}
-
-fn signing_work(costs: &[SigningCost], seconds: f64) -> SigningWork {
-    let cpu: Option<Vec<f64>> = costs.iter().map(|cost| Some(cost.cpu?.as_secs_f64())).collect();
-    SigningWork {
-        threads: u32::try_from(costs.len()).unwrap_or(u32::MAX),
-        signatures: costs.iter().map(|cost| cost.signatures).sum(),
-        cpu_seconds: cpu.as_ref().map(|cpu| cpu.iter().sum()),
-        busiest_thread: cpu.map(|cpu| cpu.into_iter().fold(0.0, f64::max) / seconds.max(1e-9)),
-    }
+    Signers::start(setup.signers, &setup.signer_cores, waiting as usize).map(Some)
 }
 
 async fn conduct(
@@ -207,7 +192,8 @@ async fn conduct(
     let mut result = gather(job, reports, seconds.finish(), is_partial);
     if let Some((wall, steady)) = clock {
         result.description.started_at = wall.to_string();
-        result.notes.extend(clock_step(wall, steady));
+        let by_wall = jiff::Timestamp::now().duration_since(wall);
+        result.notes.extend(clock_step(by_wall, steady.elapsed()));
     }
     Ok(result)
 }
@@ -222,9 +208,8 @@ async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order>
 
 /// A note if the machine's clock was set during the run. Latency is measured by a clock that
 /// nobody can set, so the numbers stand; times of day in logs may not fit them.
-fn clock_step(wall: jiff::Timestamp, steady: Instant) -> Option<String> {
-    let by_wall = jiff::Timestamp::now().duration_since(wall).as_secs_f64();
-    let step = by_wall - steady.elapsed().as_secs_f64();
+fn clock_step(by_wall: jiff::SignedDuration, by_steady: Duration) -> Option<String> {
+    let step = by_wall.as_secs_f64() - by_steady.as_secs_f64();
     (step.abs() > CLOCK_STEP_MIN.as_secs_f64()).then(|| {
         format!(
             "the machine's clock was set by {step:+.1} s during the run; latency and rates are \
@@ -284,4 +269,21 @@ fn gather(
     }
     result.verdict = judge(&result);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_s_clock_that_was_set_is_noted_and_its_drift_is_not() {
+        let note = |by_wall| {
+            clock_step(jiff::SignedDuration::from_millis(by_wall), Duration::from_secs(60))
+        };
+        for unharmed in [60_000, 60_900, 59_100] {
+            assert_eq!(note(unharmed), None);
+        }
+        assert!(note(3_660_000).unwrap().contains("+3600.0 s"));
+        assert!(note(-3_540_000).unwrap().contains("-3600.0 s"));
+    }
 }

@@ -127,11 +127,11 @@ pub enum RunError {
     /// The user ended the run before the clock started.
     #[error("SHK-LGR-018: ended before the first request was due: nothing was measured")]
     Stopped,
-    /// A core that there is not.
-    #[error("SHK-LGR-019: the generator cannot be kept to core {core}: {source}")]
+    /// Cores that there are not.
+    #[error("SHK-LGR-019: a thread of the generator cannot be kept to cores {cores:?}: {source}")]
     Cores {
-        /// Its number, from 0.
-        core: usize,
+        /// Their numbers, from 0.
+        cores: Vec<usize>,
         /// What the system said.
         source: std::io::Error,
     },

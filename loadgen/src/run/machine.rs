@@ -22,13 +22,28 @@ pub(super) fn prepare_thread(setup: &Setup, thread: u32) -> Result<(), RunError>
     let exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
     debug_assert!(exact.is_ok());
     let turn = thread as usize % setup.cores.len().max(1);
-    let Some(core) = setup.cores.get(turn) else { return Ok(()) };
+    setup.cores.get(turn).map_or(Ok(()), |core| keep_to(&[*core]))
+}
+
+/// Lets the calling thread run on these cores only, whatever its process was kept to.
+fn keep_to(cores: &[usize]) -> Result<(), RunError> {
     let mut set = CpuSet::new();
-    if *core < CpuSet::MAX_CPU {
-        set.set(*core);
-    }
+    cores.iter().filter(|core| **core < CpuSet::MAX_CPU).for_each(|core| set.set(*core));
     rustix::thread::sched_setaffinity(None, &set)
-        .map_err(|source| RunError::Cores { core: *core, source: source.into() })
+        .map_err(|source| RunError::Cores { cores: cores.to_vec(), source: source.into() })
+}
+
+/// The cores that the calling thread may use, such as `0-1`; empty where unknown.
+pub(super) fn own_cores() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    line(&status, "Cpus_allowed_list")
+}
+
+/// The value of a line `NAME: VALUE` of a file in `/proc`.
+fn line(text: &str, name: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with(name));
+    let value = line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim());
+    value.unwrap_or_default().to_owned()
 }
 
 /// CPU time of the calling thread so far.
@@ -57,11 +72,6 @@ pub(super) fn allow_files(connections: u32) -> Result<(), RunError> {
 /// What a report tells of this machine and process; costs are filled in later.
 pub(super) fn describe(threads: u32, cores: &[usize], server: Option<u32>) -> Worker {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let line = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name));
-        let value = line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim());
-        value.unwrap_or_default().to_owned()
-    };
     let memory = line(&read("/proc/meminfo"), "MemTotal");
     let kib = memory.split(' ').next().and_then(|kib| kib.parse::<u64>().ok());
     let system = rustix::system::uname();
@@ -90,8 +100,46 @@ pub(super) fn describe(threads: u32, cores: &[usize], server: Option<u32>) -> Wo
     }
 }
 
-/// Lets every other thread run before the calling one.
-pub(super) fn step_aside() {
+/// Lets every other thread run before the calling one, which may use these cores; those of its
+/// process if none are named. What nobody else wants of several cores is more than of one.
+///
+/// # Errors
+/// [`RunError::Cores`] when there is no such core.
+pub(super) fn step_aside(cores: &[usize]) -> Result<(), RunError> {
     // Without the permission it merely competes with them.
     let _ = rustix::process::setpriority_process(None, NICENESS_MAX);
+    if cores.is_empty() { Ok(()) } else { keep_to(cores) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_may_use_the_cores_that_it_is_told_and_no_others() {
+        let told = std::thread::spawn(|| {
+            keep_to(&[0]).unwrap();
+            let one = own_cores();
+            (one, keep_to(&[CpuSet::MAX_CPU]).unwrap_err().to_string())
+        });
+        let (one, error) = told.join().unwrap();
+        assert_eq!(one, "0");
+        assert!(error.starts_with("SHK-LGR-019"), "{error}");
+    }
+
+    #[test]
+    fn more_connections_than_files_may_be_open_are_refused_with_the_limit() {
+        allow_files(10).unwrap();
+        let error = allow_files(u32::MAX).map_err(|e| e.to_string());
+        // Where nothing is limited there is nothing to refuse.
+        let hard = rustix::process::getrlimit(Resource::Nofile).maximum;
+        let is_enough = hard.is_none_or(|hard| hard > u64::from(u32::MAX) + OTHER_FILES);
+        match error {
+            Ok(()) => assert!(is_enough),
+            Err(error) => {
+                assert!(error.starts_with("SHK-LGR-014") && !is_enough, "{error}");
+                assert!(error.contains(&hard.unwrap_or_default().to_string()), "{error}");
+            }
+        }
+    }
 }

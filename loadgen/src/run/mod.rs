@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `options`, `scenario`, `calendar`, `prepare` | from the command line or a file to a run |
 //! | `plan` | when each request is due |
-//! | `query`, `message`, `visits`, `source`, `audit` | what is asked, and what the answer must be |
+//! | `query`, `message`, `patients`, `visits`, `source`, `audit` | what is asked, and what the answer must be |
 //! | `target`, `conn`, `http`, `login` | facilities and their connections |
 //! | `client`, `opening`, `running`, `visiting`, `lane`, `series` | one generator thread |
 //! | `signing` | the threads that sign for the cards |
@@ -34,6 +34,7 @@ mod message;
 mod metrics;
 mod opening;
 mod options;
+mod patients;
 mod plan;
 mod prepare;
 mod query;

@@ -29,6 +29,9 @@ pub struct Args {
     /// Multiplies all rates of the scenario.
     #[arg(long, default_value_t = 1.0, requires = "scenario", value_parser = parse_scale)]
     pub(super) scale: f64,
+    /// Plays the scenario so many times as fast: all its times become shorter, rates stay.
+    #[arg(long, default_value_t = 1.0, requires = "scenario", value_parser = parse_pace)]
+    pub(super) pace: f64,
     #[command(flatten)]
     pub(super) identity: IdentityArgs,
     /// Folder written by `shikaku-loadgen population`, with its manifest.
@@ -68,6 +71,10 @@ pub struct Args {
     /// Threads that sign for the patients' cards, which costs half a millisecond of CPU each time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(super) signers: u32,
+    /// Cores that these threads may use, such as 0,1, whatever the generator is kept to. They take
+    /// only what nobody else wants; the server's core too, if it is idle at times.
+    #[arg(long, value_delimiter = ',')]
+    pub(super) signer_cores: Vec<usize>,
     /// Make visits with My Number cards instead of lookups: a challenge, a session for the card's
     /// signature, the eligibility. A scenario says itself which of its streams do.
     #[arg(long, conflicts_with_all = ["scenario", "constant_path", "recorded"])]
@@ -181,6 +188,13 @@ fn parse_scale(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(scale) if (1e-6..=1e6).contains(&scale) => Ok(scale),
         _ => Err("must be between 0.000001 and 1000000".to_owned()),
+    }
+}
+
+fn parse_pace(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(pace) if (0.001..=1000.0).contains(&pace) => Ok(pace),
+        _ => Err("must be between 0.001 and 1000".to_owned()),
     }
 }
 

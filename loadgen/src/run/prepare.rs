@@ -5,13 +5,14 @@ use super::drive::Job;
 use super::message::{Interface, Style};
 use super::metrics::Source;
 use super::options::Args;
+use super::patients::{CardMix, Cards, VisitStyle};
 use super::plan::{Curve, Plan, Random};
 use super::query::{Mix, Prepared};
 use super::result::{Description, Model, Spacing};
 use super::scenario::{self, Scenario, StreamSpec};
 use super::source::{self, People};
 use super::target::{Identities, Reach, Target};
-use super::visits::{CARDS_MAX, CardMix, Cards, VisitStyle, Visits};
+use super::visits::{CARDS_MAX, Visits};
 use super::{RunError, login, progress_bar};
 use crate::population::{BLOCK, Population};
 use indicatif::ProgressBar;
@@ -33,7 +34,7 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
     let target = Arc::new(Target::new(&args.target, identities(args)?.as_ref(), reach)?);
     check_interface(args, &target)?;
     let scenario = match &args.scenario {
-        Some(path) => Scenario::read(path)?,
+        Some(path) => Scenario::read(path)?.at_pace(args.pace),
         None => of_options(args),
     };
     let seed = args.seed.unwrap_or(scenario.seed);
@@ -87,6 +88,7 @@ pub(super) fn prepare(args: &Args) -> Result<Job, RunError> {
         model,
         threads: args.threads,
         signers: args.signers,
+        signer_cores: args.signer_cores.clone(),
         cores: args.cores.clone(),
         warmup,
         duration: end - warmup,

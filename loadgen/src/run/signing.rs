@@ -1,8 +1,10 @@
 //! What cards do in a run: sign. A signature of RSA-2048 takes half a millisecond of CPU, as long as
 //! fifty lookups, so threads of their own make them, which step aside for those that send and
-//! receive. What they cost is told beside the results: it bounds what one machine can ask.
+//! receive, and may use what these and the server leave of all cores. What they cost is told beside
+//! the results: it bounds what one machine can ask.
 
-use super::machine;
+use super::result::SigningWork;
+use super::{RunError, machine};
 use rustix::event::{EventfdFlags, eventfd};
 use shikaku_card::{KeyPool, RSA_BYTES};
 use shikaku_wire::v1::ChallengeResponse;
@@ -90,35 +92,48 @@ impl Mailbox {
 
 /// What signing has cost a thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SigningCost {
+struct Cost {
     /// Signatures made.
-    pub signatures: u64,
+    signatures: u64,
     /// CPU time; `None` where unknown.
-    pub cpu: Option<Duration>,
+    cpu: Option<Duration>,
 }
 
 /// The threads that sign. They end when nobody can ask them any more.
 pub(super) struct Signers {
     jobs: SyncSender<Job>,
-    threads: Vec<JoinHandle<SigningCost>>,
+    threads: Vec<JoinHandle<Cost>>,
+    /// The cores that they may use.
+    cores: String,
 }
 
 impl Signers {
-    /// Starts so many threads. `waiting` is how many challenges can wait at a time: one for each
-    /// connection, so that handing one over never blocks.
+    /// Starts so many threads on these cores; on those of the process if none are named. `waiting`
+    /// is how many challenges can wait at a time: one for each connection, so that handing one over
+    /// never blocks.
     ///
     /// # Errors
-    /// As the system says.
-    pub(super) fn start(count: u32, waiting: usize) -> std::io::Result<Self> {
+    /// [`RunError::Cores`], and as the system says.
+    pub(super) fn start(count: u32, cores: &[usize], waiting: usize) -> Result<Self, RunError> {
         let (jobs, queue) = sync_channel(waiting);
         let queue = Arc::new(Mutex::new(queue));
+        let (ready, started) = sync_channel(count as usize);
         let mut threads = Vec::new();
         for number in 0..count {
-            let queue = Arc::clone(&queue);
-            let body = move || sign_all(&queue);
-            threads.push(std::thread::Builder::new().name(format!("card-{number}")).spawn(body)?);
+            let (queue, cores, ready) = (Arc::clone(&queue), cores.to_vec(), ready.clone());
+            let body = move || {
+                let told = machine::step_aside(&cores).map(|()| machine::own_cores());
+                // INVARIANT: there is room for a word of each thread.
+                drop(ready.send(told));
+                drop(ready);
+                sign_all(&queue)
+            };
+            let spawned = std::thread::Builder::new().name(format!("card-{number}")).spawn(body);
+            threads.push(spawned.map_err(|e| RunError::Generator(e.to_string()))?);
         }
-        Ok(Self { jobs, threads })
+        drop(ready);
+        let cores = started.iter().collect::<Result<Vec<_>, _>>()?.pop().unwrap_or_default();
+        Ok(Self { jobs, threads, cores })
     }
 
     /// Where challenges are handed over.
@@ -126,20 +141,33 @@ impl Signers {
         self.jobs.clone()
     }
 
-    /// Waits for all threads and tells what each has cost; `None` for one that panicked.
-    pub(super) fn finish(self) -> Vec<Option<SigningCost>> {
+    /// Waits for all threads and tells what they did in a run of so many seconds.
+    ///
+    /// # Errors
+    /// [`RunError::Generator`] when one panicked.
+    pub(super) fn finish(self, seconds: f64) -> Result<SigningWork, RunError> {
         drop(self.jobs);
-        self.threads.into_iter().map(|thread| thread.join().ok()).collect()
+        let costs: Option<Vec<Cost>> =
+            self.threads.into_iter().map(|thread| thread.join().ok()).collect();
+        let costs = costs.ok_or_else(|| RunError::Generator("a card's thread panicked".into()))?;
+        let cpu: Option<Vec<f64>> =
+            costs.iter().map(|cost| Some(cost.cpu?.as_secs_f64())).collect();
+        Ok(SigningWork {
+            threads: u32::try_from(costs.len()).unwrap_or(u32::MAX),
+            cores: self.cores,
+            signatures: costs.iter().map(|cost| cost.signatures).sum(),
+            cpu_seconds: cpu.as_ref().map(|cpu| cpu.iter().sum()),
+            busiest_thread: cpu.map(|cpu| cpu.into_iter().fold(0.0, f64::max) / seconds.max(1e-9)),
+        })
     }
 }
 
-fn sign_all(queue: &Mutex<Receiver<Job>>) -> SigningCost {
-    machine::step_aside();
+fn sign_all(queue: &Mutex<Receiver<Job>>) -> Cost {
     let mut signatures = 0;
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { place, holder, keys, challenge_id, challenge, since, mailbox }) = next else {
-            return SigningCost { signatures, cpu: machine::thread_cpu() };
+            return Cost { signatures, cpu: machine::thread_cpu() };
         };
         let key = keys.of_holder(holder).ok();
         let signature = key.and_then(|key| key.sign_message(&challenge).ok());
@@ -157,7 +185,7 @@ mod tests {
     fn every_challenge_comes_back_signed_by_its_holder_s_card() {
         let keys = Arc::new(KeyPool::new(1, 2));
         let mailbox = Arc::new(Mailbox::new().unwrap());
-        let signers = Signers::start(2, 4).unwrap();
+        let signers = Signers::start(2, &[0], 4).unwrap();
         let jobs = signers.jobs();
         for at in 0..4_u8 {
             let job = Job {
@@ -172,9 +200,8 @@ mod tests {
             jobs.send(job).unwrap();
         }
         drop(jobs);
-        let costs = signers.finish();
-        let count: u64 = costs.iter().map(|cost| cost.unwrap().signatures).sum();
-        assert_eq!((count, costs.len()), (4, 2));
+        let work = signers.finish(1.0).unwrap();
+        assert_eq!((work.signatures, work.threads, work.cores.as_str()), (4, 2, "0"));
         let mut signed = mailbox.take();
         signed.sort_by_key(|one| one.place);
         for (at, one) in (0..4_u8).zip(&signed) {
@@ -188,6 +215,12 @@ mod tests {
         }
         assert_eq!(signed.len(), 4);
         assert!(mailbox.take().is_empty());
+    }
+
+    #[test]
+    fn a_core_that_there_is_not_is_said_before_the_run() {
+        let error = Signers::start(2, &[100_000], 4).err().unwrap().to_string();
+        assert!(error.starts_with("SHK-LGR-019") && error.contains("100000"), "{error}");
     }
 
     #[test]

@@ -75,6 +75,10 @@ fn counts(f: &mut fmt::Formatter<'_>, result: &RunResult) -> fmt::Result {
     for (status, count) in &counts.statuses {
         writeln!(f, "status {status}  {count}")?;
     }
+    for (refusal, count) in &counts.refusals {
+        let (_, reason) = refusal.reason();
+        writeln!(f, "as expected {count}  {reason}")?;
+    }
     for (code, count) in &counts.codes {
         writeln!(f, "refused     {count}  {code}")?;
     }
@@ -104,10 +108,12 @@ fn counts(f: &mut fmt::Formatter<'_>, result: &RunResult) -> fmt::Result {
             let cpu = work.cpu_seconds.unwrap_or_default();
             writeln!(
                 f,
-                "signing     {} RSA-2048 signatures by {} threads: {cpu:.2} s of CPU, {:.2} ms \
-                 each, busiest thread {:.0} %: signing is the generator's limit",
+                "signing     {} RSA-2048 signatures by {} threads on what is idle of cores {}: \
+                 {cpu:.2} s of CPU, {:.2} ms each, busiest thread {:.0} %: signing is the \
+                 generator's limit",
                 work.signatures,
                 work.threads,
+                work.cores,
                 cpu * 1e3 / work.signatures.max(1) as f64,
                 work.busiest_thread.unwrap_or_default() * 100.0
             )?;

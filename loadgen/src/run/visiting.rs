@@ -61,6 +61,14 @@ impl Client<'_> {
                 lane.measured.counts.good += u64::from(ticket.is_measured);
                 self.visited(&ended);
             }
+            Turn::Refused(refusal) => {
+                self.series.now.good += 1;
+                if ticket.is_measured {
+                    lane.measured.counts.good += 1;
+                    *lane.measured.counts.refusals.entry(refusal).or_default() += 1;
+                }
+                self.visited(&ended);
+            }
             Turn::Wrong(wrong) => {
                 self.series.now.wrong += 1;
                 let (stream, at) = (lane.name.clone(), done.saturating_duration_since(self.start));

@@ -76,6 +76,10 @@ pub(super) fn failures(run: &RunResult) -> Markup {
             thead { tr { th { (both("種類", "what")) } th.n { (both("件数", "count")) } } }
             tbody {
                 @for (status, count) in &counts.statuses { (counted(&format!("HTTP {status}"), *count)) }
+                @for (refusal, count) in &counts.refusals {
+                    @let (ja, en) = refusal.reason();
+                    tr { th scope="row" { (both("正しい拒否", "refused, as it had to be")) ": " (both(ja, en)) } td.n { (words::count(*count)) } }
+                }
                 @for (code, count) in &counts.codes { (counted(&format!("エラーコード error code {code}"), *count)) }
                 @for (fault, count) in &counts.faults { (counted(fault_text(*fault), *count)) }
                 (counted("送信されなかった要求 never sent", counts.unsent))
@@ -132,7 +136,7 @@ pub(super) fn signing(run: &RunResult) -> Markup {
     let all: Vec<_> = run.workers.iter().filter_map(of).collect();
     html! { @for (name, work) in &all {
         p.note {
-            (name) ": " (words::count(work.signatures)) " RSA-2048 signatures, " (work.threads) " threads, "
+            (name) ": " (words::count(work.signatures)) " RSA-2048 signatures, " (work.threads) " threads on what is idle of cores " (work.cores) ", "
             @if let Some(cpu) = work.cpu_seconds {
                 (format!("{cpu:.1} s")) " of CPU, "
                 (format!("{:.2} ms", cpu * 1e3 / (work.signatures.max(1) as f64))) " each"

@@ -115,6 +115,9 @@ pub struct Worker {
 pub struct SigningWork {
     /// Threads.
     pub threads: u32,
+    /// Cores that they may use, such as `0-1`; empty where unknown.
+    #[serde(default)]
+    pub cores: String,
     /// RSA-2048 signatures made.
     pub signatures: u64,
     /// CPU time of all, in seconds; `None` where unknown.

@@ -50,6 +50,9 @@ pub struct Counts {
     pub statuses: BTreeMap<u16, u64>,
     /// Answers with an unexpected status by the error code that they state.
     pub codes: BTreeMap<String, u64>,
+    /// Visits that ended in a refusal, as they had to; they count as good.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusals: BTreeMap<Refusal, u64>,
     /// Requests without a usable answer, by reason.
     pub faults: BTreeMap<Fault, u64>,
     /// Connections opened after the first ones, on purpose or because one was lost.
@@ -138,6 +141,37 @@ pub enum Fault {
     Excess,
 }
 
+/// Why the right answer to a patient's card is a refusal.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Its certificate ended more than three months ago: 403, `SHK-CRD-006`.
+    ExpiredCard,
+    /// Two people have the same insurance card, as twins without branch numbers do, so the card is
+    /// registered as nobody's: 409, `SHK-CRD-015`.
+    SharedCard,
+}
+
+impl Refusal {
+    /// The reason in Japanese and English.
+    #[must_use]
+    pub const fn reason(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ExpiredCard => (
+                "期限切れのカード（403 SHK-CRD-006）",
+                "card expired long ago, refused by 403 SHK-CRD-006",
+            ),
+            Self::SharedCard => (
+                "二人が同じ被保険者証を持ち登録できないカード（409 SHK-CRD-015）",
+                "card of somebody who shares an insurance card, registered as nobody's: 409 \
+                 SHK-CRD-015",
+            ),
+        }
+    }
+}
+
 impl Counts {
     /// Requests without a usable answer, or with an unexpected status.
     #[must_use]
@@ -166,6 +200,7 @@ impl Counts {
             wrong,
             statuses,
             codes,
+            refusals,
             faults,
             connects,
             resumed,
@@ -181,6 +216,7 @@ impl Counts {
         self.wrong += wrong;
         add_all(&mut self.statuses, statuses);
         add_all(&mut self.codes, codes);
+        add_all(&mut self.refusals, refusals);
         add_all(&mut self.faults, faults);
         self.connects += connects;
         self.resumed += resumed;

@@ -54,6 +54,21 @@ fn a_reset_and_a_silent_server_are_counted_too() {
 }
 
 #[test]
+fn an_answer_that_comes_byte_by_byte_is_right() {
+    let server = serve(None, |_, _| Act::Drip(ok("{}")));
+    let tally = Plain { rate: 40.0, ..plain(server) }.counts();
+    assert_eq!((tally.good, tally.failed(), tally.connects), (10, 0, 0));
+}
+
+#[test]
+fn a_server_that_never_answers_the_first_question_is_named_before_the_clock_starts() {
+    let server = serve(None, |_, _| Act::Hang);
+    let run = Plain { timeout: Duration::from_millis(100), ..plain(server) };
+    let error = run.run().unwrap_err().to_string();
+    assert!(error.starts_with("SHK-LGR-012") && error.contains("100ms"), "{error}");
+}
+
+#[test]
 fn a_server_that_closes_idle_connections_costs_no_request() {
     // The answer is right and the connection closes after it, unannounced.
     let server = serve(None, |number, _| match number {

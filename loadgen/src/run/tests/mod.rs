@@ -6,6 +6,7 @@ mod questions;
 mod scenarios;
 pub(super) mod server;
 mod tls;
+mod visits;
 
 use super::RunError;
 use super::client::{Setup, StreamSetup};
@@ -70,6 +71,7 @@ impl Plain {
             model: self.model,
             threads: self.threads,
             signers: 1,
+            signer_cores: Vec::new(),
             cores: Vec::new(),
             warmup: self.warmup,
             duration: self.duration,

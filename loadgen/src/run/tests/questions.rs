@@ -18,19 +18,19 @@ use std::time::Duration;
 
 const AUTHORITY: &str = "127.0.0.1:1";
 
-fn day(text: &str) -> Day {
+pub(super) fn day(text: &str) -> Day {
     Day::parse(text).unwrap()
 }
 
-fn facility() -> MedicalInstitutionCode {
+pub(super) fn facility() -> MedicalInstitutionCode {
     MedicalInstitutionCode::parse("1312345678").unwrap()
 }
 
-fn insurer() -> Insurer {
+pub(super) fn insurer() -> Insurer {
     Insurer { number: InsurerNumber::parse("01040013").unwrap(), name: "試験組合".to_owned() }
 }
 
-fn registration(
+pub(super) fn registration(
     person: u64,
     symbol: &str,
     from: &str,
@@ -266,6 +266,20 @@ fn wrong_answers_are_counted_and_shown_without_personal_data() {
     let texts = Summary(&result).to_string() + &serde_json::to_string(&result).unwrap();
     assert!(texts.contains("WRONG ANSWERS"));
     assert!(!texts.contains('旧') && !texts.contains('号') && !texts.contains('験'), "{texts}");
+}
+
+#[test]
+fn a_200_with_garbage_is_a_wrong_answer_and_its_bytes_are_not_shown() {
+    let (_, result) = audited_run(|_, answer| match answer.len() % 3 {
+        0 => "<html>all is well</html>".to_owned(),
+        1 => answer[..answer.char_indices().nth(40).unwrap().0].to_owned(),
+        _ => "{}".to_owned(),
+    });
+    let counts = &result.total.counts;
+    assert_eq!((counts.wrong, counts.good), (400, 0));
+    assert!(result.verdict.has_wrong_answers);
+    assert!(result.wrong_examples.iter().any(|wrong| wrong.got.contains("unreadable bytes")));
+    assert!(!Summary(&result).to_string().contains("all is well"));
 }
 
 #[test]

@@ -20,8 +20,14 @@ fn every_scenario_of_the_repository_can_be_run() {
         names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     names.sort();
-    let expected =
-        ["disaster", "insurer-year-change", "month", "national-peak", "one-noisy-facility"];
+    let expected = [
+        "disaster",
+        "insurer-year-change",
+        "many-facilities",
+        "month",
+        "national-peak",
+        "one-noisy-facility",
+    ];
     assert_eq!(names, expected);
 }
 
@@ -58,6 +64,20 @@ fn the_month_has_its_peak_on_a_morning_after_a_holiday() {
     );
     assert!((numbers / total - 0.37).abs() < 0.01, "{}", numbers / total);
     assert!([2.0, 9.0, 16.0, 30.0].contains(&day) && (9.0..=11.0).contains(&hour), "{day} {hour}");
+}
+
+#[test]
+fn a_scenario_at_twice_the_pace_asks_as_much_a_second_for_half_as_long() {
+    for name in ["national-peak", "month"] {
+        let read = || Scenario::read(&folder().join(name).with_extension("toml")).unwrap();
+        let (slow, fast) = (read(), read().at_pace(2.0));
+        assert_eq!(fast.warmup() * 2, slow.warmup());
+        for (slow, fast) in slow.curves(1.0).unwrap().iter().zip(fast.curves(1.0).unwrap()) {
+            assert!((slow.total() - 2.0 * fast.total()).abs() < 1e-3 * slow.total(), "{name}");
+            assert_eq!(fast.end() * 2, slow.end());
+            assert!((slow.rate_after(30.0) - fast.rate_after(15.0)).abs() < 1e-6, "{name}");
+        }
+    }
 }
 
 #[test]

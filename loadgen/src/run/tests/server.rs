@@ -18,6 +18,8 @@ pub(in crate::run) enum Act {
     Reset,
     /// Answers well, but late.
     Late(Duration, Vec<u8>),
+    /// Sends these bytes one by one.
+    Drip(Vec<u8>),
     /// Never answers.
     Hang,
 }
@@ -85,6 +87,13 @@ where
             Act::Late(wait, bytes) => {
                 tokio::time::sleep(wait).await;
                 stream.write_all(&bytes).await.ok()?;
+            }
+            Act::Drip(bytes) => {
+                for byte in bytes {
+                    stream.write_all(&[byte]).await.ok()?;
+                    stream.flush().await.ok()?;
+                    tokio::task::yield_now().await;
+                }
             }
             Act::Hang => std::future::pending().await,
         }

@@ -1,18 +1,49 @@
-//! The country's Monday morning, times ten, on one machine: `loadgen/scenarios/national-peak.toml`
-//! against the engine, lookups by number and visits with cards that sign, over mutual TLS with a
-//! certificate for each facility. The report of the
-//! load generator is the result.
+//! What happens to the country's centre, on one machine: a scenario of `loadgen/scenarios` against the
+//! engine, over mutual TLS with a certificate for each facility, every answer audited. The report of
+//! the load generator is the result.
 
 use super::say;
-use shikaku_benches::{BenchError, Centre, GENERATOR_CORE, program};
+use shikaku_benches::{BenchError, Centre, GENERATOR_CORE, Pinned, SERVER_CORE, program};
 use shikaku_loadgen::run::Summary;
 use shikaku_loadgen::run::result::RunResult;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The scenario, as the repository has it.
-const SCENARIO: &str = include_str!("../../loadgen/scenarios/national-peak.toml");
+/// The scenarios, as the repository has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Name {
+    /// The Monday after holidays, times ten.
+    NationalPeak,
+    /// A month, one second an hour.
+    Month,
+    /// After an earthquake.
+    Disaster,
+    /// One facility asks without end.
+    OneNoisyFacility,
+    /// 1 April.
+    InsurerYearChange,
+    /// 5,000 facilities, a handful of questions a connection.
+    ManyFacilities,
+}
+
+impl Name {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NationalPeak => include_str!("../../loadgen/scenarios/national-peak.toml"),
+            Self::Month => include_str!("../../loadgen/scenarios/month.toml"),
+            Self::Disaster => include_str!("../../loadgen/scenarios/disaster.toml"),
+            Self::OneNoisyFacility => {
+                include_str!("../../loadgen/scenarios/one-noisy-facility.toml")
+            }
+            Self::InsurerYearChange => {
+                include_str!("../../loadgen/scenarios/insurer-year-change.toml")
+            }
+            Self::ManyFacilities => include_str!("../../loadgen/scenarios/many-facilities.toml"),
+        }
+    }
+}
+
 /// First code of the facilities that ask. No such facilities exist.
 const FIRST_FACILITY: u64 = 1_310_100_001;
 /// Percent of the people with a registered card: about the country's.
@@ -28,16 +59,21 @@ pub(super) struct Args {
     /// Facilities with a certificate of their own.
     #[arg(long, default_value_t = 1170, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     facilities: u32,
-    /// Multiplies the rates of 15,000 lookups and 1,000 visits with cards a second.
+    /// Multiplies the scenario's rates.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Threads that sign for the cards, beside the one that asks.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    /// Plays the scenario so many times as fast.
+    #[arg(long, default_value_t = 1.0)]
+    pace: f64,
+    /// Threads that sign for the cards, on what engine and generator leave of both cores.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
     signers: u32,
 }
 
-/// Runs the scenario; gives the table, and leaves `national-peak.json` and `.html` in `out`.
-pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
+/// Runs a scenario; gives the table, and leaves NAME.json and NAME.html in `out`.
+pub(super) fn measure(name: Name, args: &Args, out: &Path) -> Result<String, BenchError> {
+    let value = clap::ValueEnum::to_possible_value(&name);
+    let title = value.map_or_else(String::new, |value| value.get_name().to_owned());
     let centre = Centre::new(out)?;
     say(&format!("making {} persons", args.persons));
     centre.make_population_with_cards(args.persons, CARDS_PERCENT)?;
@@ -52,18 +88,24 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<String, BenchError> {
         let code = (FIRST_FACILITY + u64::from(number)).to_string();
         centre.run("shikaku", &["ca", "facility", "--dir", "ca", "--code", &code])?;
     }
-    let path = centre.path("national-peak.toml");
-    fs::write(&path, SCENARIO).map_err(BenchError::file(&path))?;
+    let file = format!("{title}.toml");
+    let path = centre.path(&file);
+    fs::write(&path, name.text()).map_err(BenchError::file(&path))?;
     let engine = centre.start_engine()?;
-    say("the peak: 70 seconds");
-    let (json, page) = (out.join("national-peak.json"), out.join("national-peak.html"));
+    say(&format!("the scenario {title}"));
+    let [json, page] = ["json", "html"].map(|kind| out.join(format!("{title}.{kind}")));
     let _ = fs::remove_file(&json);
     let mut command = centre.pinned.command(GENERATOR_CORE, &program("shikaku-loadgen")?);
-    command.args(["run", "--target", &engine.address, "--scenario", "national-peak.toml"]);
-    command.args(["--scale", &args.scale.to_string(), "--population", "population"]);
+    command.args(["run", "--target", &engine.address, "--scenario", &file]);
+    command.args(["--scale", &args.scale.to_string(), "--pace", &args.pace.to_string()]);
+    command.args(["--population", "population"]);
     command.args(["--ca", "ca/ca.pem", "--facilities", "ca/clients"]);
     command.args(["--server-pid", &engine.id().to_string()]);
     command.args(["--signers", &args.signers.to_string()]);
+    if centre.pinned == Pinned::Yes {
+        let both = format!("{SERVER_CORE},{GENERATOR_CORE}");
+        command.args(["--signer-cores", &both]);
+    }
     if let Some(admin) = &engine.admin {
         command.args(["--metrics", &format!("{admin}/metrics")]);
     }
