@@ -30,10 +30,10 @@ pub(super) const CARDS_MAX: usize = 2_000;
 const DEVICE: &str = "reader-1";
 /// Who looked at the patient, where somebody did.
 const STAFF: &str = "staff-1";
-/// By which code the centre refuses a card whose time is over.
-const EXPIRED: &str = "SHK-CRD-006";
+/// By which code, after `SHK-`, the centre refuses a card whose time is over.
+const EXPIRED: &str = "CRD-006";
 /// By which it refuses one that is registered as nobody's.
-const NOT_REGISTERED: &str = "SHK-CRD-015";
+const NOT_REGISTERED: &str = "CRD-015";
 
 /// Where a visit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Visits {
         let Some(visit) = self.visit(k) else { return Turn::Unexpected };
         match (step, status) {
             (Step::Challenge, 201) => sign(body).unwrap_or(Turn::Unexpected),
-            (Step::Session, 403) if visit.is_expired && error_code(body) == EXPIRED => {
+            (Step::Session, 403) if visit.is_expired && is_refusal(body, EXPIRED) => {
                 Turn::Refused(Refusal::ExpiredCard)
             }
             (Step::Session, 201) if visit.is_expired => {
@@ -136,7 +136,7 @@ impl Visits {
                 Turn::Wrong(Wrong { difference, person: visit.person })
             }
             (Step::Session, 201) => self.ask(visit, body).unwrap_or(Turn::Unexpected),
-            (Step::Eligibility, 409) if visit.is_shared && error_code(body) == NOT_REGISTERED => {
+            (Step::Eligibility, 409) if visit.is_shared && is_refusal(body, NOT_REGISTERED) => {
                 Turn::Refused(Refusal::SharedCard)
             }
             (Step::Eligibility, 200) => match self.audit(visit, body, facility) {
@@ -233,6 +233,11 @@ pub(super) fn challenge_request(authority: &str) -> Vec<u8> {
     let body = serde_json::json!({ "device": DEVICE }).to_string();
     let headers = "Content-Type: application/json\r\n";
     render_request(authority, "/v1/card/challenges", headers, &body)
+}
+
+/// Whether a problem document names this code.
+fn is_refusal(body: &[u8], code: &str) -> bool {
+    error_code(body).strip_prefix("SHK-") == Some(code)
 }
 
 fn sign(body: &[u8]) -> Option<Turn> {
