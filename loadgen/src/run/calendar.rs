@@ -93,8 +93,9 @@ impl Calendar {
         let curve = |weights: &Vec<f64>| {
             let steps = weights.iter().enumerate().flat_map(|(hour, weight)| {
                 let rate = weight * self.peak_rate / peak;
-                let at = hour as f64 * self.hour_seconds;
-                [(at, rate), (at + self.hour_seconds, rate)]
+                // An hour ends at the very number at which the next begins.
+                let at = |hour: usize| hour as f64 * self.hour_seconds;
+                [(at(hour), rate), (at(hour + 1), rate)]
             });
             Curve::new(steps.collect())
         };
@@ -125,7 +126,7 @@ impl Calendar {
 mod tests {
     use super::*;
 
-    fn week(after_holiday: f64) -> Curve {
+    fn week(after_holiday: f64, pace: f64) -> Curve {
         let calendar = Calendar {
             first_day: "2026-10-30".parse().unwrap(),
             days: 5,
@@ -135,6 +136,7 @@ mod tests {
             after_holiday,
         };
         calendar.check().unwrap();
+        let calendar = calendar.at_pace(pace);
         let mut hours = [0.0; HOURS];
         hours[9] = 3.0;
         hours[10] = 1.0;
@@ -146,12 +148,19 @@ mod tests {
     #[test]
     fn the_day_after_holidays_is_the_peak() {
         // Friday, Saturday, Sunday, a holiday on Monday, Tuesday.
-        let curve = week(1.5);
+        let curve = week(1.5, 1.0);
         let at_nine = |day: f64| curve.rate_after((day * 24.0 + 9.0) * 2.0);
         let rates: Vec<_> = (0..5).map(|day| at_nine(f64::from(day)).round()).collect();
         assert_eq!(rates, [67.0, 33.0, 7.0, 7.0, 100.0]);
         assert_eq!(curve.rate_after(20.0).round(), 22.0, "Friday at ten");
         assert_eq!(curve.rate_after(40.0), 0.0, "Friday at twenty");
         assert_eq!(curve.end().as_secs(), 5 * 48);
+    }
+
+    #[test]
+    fn hours_of_any_length_follow_each_other() {
+        for pace in [3.0, 7.0, 20.0, 360.0] {
+            assert_eq!(week(1.0, pace).end().as_secs_f64().round(), (240.0 / pace).round());
+        }
     }
 }
