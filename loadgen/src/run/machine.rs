@@ -7,11 +7,14 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::{ClockId, CpuSet};
 use std::num::NonZeroU64;
 use std::time::Duration;
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 
 /// Files that the process needs besides its connections.
 const OTHER_FILES: u64 = 64;
-/// The least claim to a core that a thread can have.
-const NICENESS_MAX: i32 = 19;
 
 /// Keeps the calling thread to its core, if cores were named, and makes its waits exact.
 ///
@@ -106,8 +109,10 @@ pub(super) fn describe(threads: u32, cores: &[usize], server: Option<u32>) -> Wo
 /// # Errors
 /// [`RunError::Cores`] when there is no such core.
 pub(super) fn step_aside(cores: &[usize]) -> Result<(), RunError> {
-    // Without the permission it merely competes with them.
-    let _ = rustix::process::setpriority_process(None, NICENESS_MAX);
+    // Of niceness 19 a thread still keeps a core for a millisecond when another wakes up; an idle one
+    // yields at once. Where the system does not allow it, it merely competes.
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
     if cores.is_empty() { Ok(()) } else { keep_to(cores) }
 }
 
