@@ -4,7 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has no numbers")]
 
 use criterion::Criterion;
-use shikaku_benches::steps;
+use shikaku_benches::{face_steps, steps};
+use std::path::Path;
 use std::time::Instant;
 
 /// People in the store.
@@ -12,7 +13,9 @@ const PERSONS: u64 = 50_000;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    for mut step in steps(PERSONS).unwrap() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/manifest.toml");
+    let faces = face_steps(&models).unwrap();
+    for mut step in steps(PERSONS).unwrap().into_iter().chain(faces) {
         criterion.bench_function(step.name, |bencher| {
             bencher.iter_custom(|iterations| {
                 let start = Instant::now();

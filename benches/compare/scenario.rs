@@ -42,6 +42,18 @@ impl Name {
             Self::ManyFacilities => include_str!("../../loadgen/scenarios/many-facilities.toml"),
         }
     }
+
+    /// Facilities that ask: those of all streams together.
+    const fn facilities(self) -> u32 {
+        match self {
+            Self::ManyFacilities => 5_000,
+            Self::NationalPeak
+            | Self::Month
+            | Self::Disaster
+            | Self::OneNoisyFacility
+            | Self::InsurerYearChange => 1_170,
+        }
+    }
 }
 
 /// First code of the facilities that ask. No such facilities exist.
@@ -56,9 +68,9 @@ pub(super) struct Args {
     /// People in the store.
     #[arg(long, default_value_t = 1_000_000)]
     persons: u64,
-    /// Facilities with a certificate of their own.
-    #[arg(long, default_value_t = 1170, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    facilities: u32,
+    /// Facilities with a certificate of their own; as many as the scenario has unless given.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    facilities: Option<u32>,
     /// Multiplies the scenario's rates.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -81,9 +93,10 @@ pub(super) fn measure(name: Name, args: &Args, out: &Path) -> Result<String, Ben
     centre.load("insurers.csv")?;
     centre.load("members.csv")?;
     centre.take_cards()?;
-    for number in 0..args.facilities {
+    let facilities = args.facilities.unwrap_or(name.facilities());
+    for number in 0..facilities {
         if number % PROGRESS_EVERY == 0 {
-            say(&format!("certificates: {number} of {}", args.facilities));
+            say(&format!("certificates: {number} of {facilities}"));
         }
         let code = (FIRST_FACILITY + u64::from(number)).to_string();
         centre.run("shikaku", &["ca", "facility", "--dir", "ca", "--code", &code])?;

@@ -52,6 +52,9 @@ pub enum BenchError {
     /// The synthetic cards.
     #[error(transparent)]
     Card(#[from] shikaku_card::CardError),
+    /// A face model.
+    #[error(transparent)]
+    Face(#[from] shikaku_face::FaceError),
     /// The store.
     #[error(transparent)]
     Store(#[from] shikaku_store::StoreError),

@@ -13,4 +13,4 @@ pub use corpus::Corpus;
 pub use error::BenchError;
 pub use process::{CpuTime, GENERATOR_CORE, Pinned, SERVER_CORE, Server, program};
 pub use stats::{Summary, summary, whole};
-pub use steps::{COUNTED, Step, steps};
+pub use steps::{COUNTED, Step, face_steps, steps};

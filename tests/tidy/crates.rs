@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "shikaku-engine",
             "shikaku-loadgen",
             "shikaku-card",
+            "shikaku-face",
         ],
     ),
     ("shikaku-tests", &["shikaku-domain", "shikaku-wire", "shikaku-loadgen", "shikaku-card"]),

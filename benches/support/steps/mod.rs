@@ -1,19 +1,21 @@
 //! The steps of the engine's work one by one: parse, read, decode, decide, encode, write.
 //!
 //! The criterion suite measures their time and `shikaku-bench instructions` counts what they
-//! execute. Each iteration takes the next of many people, so that no branch predictor learns one
+//! execute, but for faces, whose networks would take minutes to count. Each iteration takes the next of many people, so that no branch predictor learns one
 //! by heart.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has no numbers")]
 
 mod case;
 mod engine;
+mod face;
 mod rules;
 mod store;
 mod wire;
 
 use crate::{BenchError, Corpus};
 use case::Case;
+pub use face::face_steps;
 use std::hint::black_box;
 use std::rc::Rc;
 

@@ -30,7 +30,12 @@ impl Ca {
     }
 
     fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        self.issue_until(name, 2100)
+    }
+
+    fn issue_until(&self, name: &str, year: i32) -> (rcgen::Certificate, KeyPair) {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
@@ -57,7 +62,14 @@ impl Ca {
 
 /// The client's files: trusting one CA, known to another.
 fn identity(folder: &TempDir, trusted: &Ca, issued_by: &Ca) -> Identities {
-    let (certificate, key) = issued_by.issue("facility 1312345678");
+    identity_of(folder, trusted, issued_by.issue("facility 1312345678"))
+}
+
+fn identity_of(
+    folder: &TempDir,
+    trusted: &Ca,
+    (certificate, key): (rcgen::Certificate, KeyPair),
+) -> Identities {
     let write = |name: &str, text: &str| -> PathBuf {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -128,11 +140,15 @@ fn a_server_of_another_ca_is_named_as_such() {
 #[test]
 fn a_refused_client_certificate_is_named_as_such() {
     let (folder, ca, other) = (TempDir::new().unwrap(), Ca::new(), Ca::new());
-    let identity = identity(&folder, &ca, &other);
-    let error = secured(ca.server(), &identity).run().unwrap_err().to_string();
-    // The alert may be lost when the server closes while the first request is on its way.
-    assert!(error.starts_with("SHK-LGR-009") || error.starts_with("SHK-LGR-012"), "{error}");
-    assert!(error.contains("client certificate"), "{error}");
+    let foreign = other.issue("facility 1312345678");
+    let expired = ca.issue_until("facility 1312345678", 2020);
+    for refused in [foreign, expired] {
+        let identity = identity_of(&folder, &ca, refused);
+        let error = secured(ca.server(), &identity).run().unwrap_err().to_string();
+        // The alert may be lost when the server closes while the first request is on its way.
+        assert!(error.starts_with("SHK-LGR-009") || error.starts_with("SHK-LGR-012"), "{error}");
+        assert!(error.contains("client certificate"), "{error}");
+    }
 }
 
 #[test]
