@@ -32,14 +32,16 @@ def state(screen, step=None, session="s1", **more):
 
 
 NOBODY = {"session": None, "secondsLeft": None}
+# The patient is forgotten, and the last screen stays a while.
+ENDED = {"session": None}
 
 # By a name of the case: most are their screen's name.
 KIOSK = {
     "noReader": state("noReader", 1, **NOBODY),
     "empty": state("empty", 1, **NOBODY),
     "reading": state("reading", 1, secondsLeft=None),
-    "notMyNumberCard": state("notMyNumberCard", 1),
-    "phoneLocked": state("phoneLocked", code="SHK-RDR-113"),
+    "notMyNumberCard": state("notMyNumberCard", 1, **ENDED),
+    "phoneLocked": state("phoneLocked", code="SHK-RDR-113", **ENDED),
     "chooseMethod": state("chooseMethod", 2, methods=METHODS, notice="certificateExpiresSoon", days=60),
     "enterPin": state("enterPin", 3, triesLeft=3),
     "wrongPin": state("wrongPin", 3, triesLeft=2),
@@ -55,21 +57,21 @@ KIOSK = {
     "registered": state("registered"),
     "consentMedical": state("consentMedical", 4, ask=MEDICAL),
     "consentProvide": state("consentProvide", 5, ask=["limitApplicationCertificate", "specificDiseases"], askPrescription=True),
-    "done": state("done", 6, validity="1"),
-    "doneLost": state("done", 6, validity="2"),
-    "doneInGrace": state("done", 6, validity="1", notice="grace", days=40),
-    "removedTooEarly": state("removedTooEarly"),
-    "cardChanged": state("cardChanged"),
-    "cardTrouble": state("cardTrouble", code="SHK-RDR-031"),
+    "done": state("done", 6, validity="1", **ENDED),
+    "doneLost": state("done", 6, validity="2", **ENDED),
+    "doneInGrace": state("done", 6, validity="1", notice="grace", days=40, **ENDED),
+    "removedTooEarly": state("removedTooEarly", **ENDED),
+    "cardChanged": state("cardChanged", **ENDED),
+    "cardTrouble": state("cardTrouble", code="SHK-RDR-031", **ENDED),
     "readerBusy": state("readerBusy"),
-    "certificateExpired": state("certificateExpired", code="SHK-CRD-014"),
-    "certificateNotYetValid": state("certificateNotYetValid"),
-    "certificateRevoked": state("certificateRevoked"),
-    "certificateUntrusted": state("certificateUntrusted"),
-    "notFound": state("notFound", validity="4"),
-    "engineDown": state("engineDown", code="SHK-RDR-020"),
-    "timedOut": state("timedOut"),
-    "cancelled": state("cancelled"),
+    "certificateExpired": state("certificateExpired", code="SHK-CRD-014", **ENDED),
+    "certificateNotYetValid": state("certificateNotYetValid", **ENDED),
+    "certificateRevoked": state("certificateRevoked", **ENDED),
+    "certificateUntrusted": state("certificateUntrusted", **ENDED),
+    "notFound": state("notFound", validity="4", **ENDED),
+    "engineDown": state("engineDown", code="SHK-RDR-020", **ENDED),
+    "timedOut": state("timedOut", **ENDED),
+    "cancelled": state("cancelled", **ENDED),
 }
 
 

@@ -125,6 +125,9 @@ def test_large_type_and_high_contrast_are_for_this_patient_only(page, bridge, sc
     page.screenshot(path=screenshots / "kiosk-large-contrast.png")
     assert page.evaluate(FAULTS) == []
     assert page.get_attribute("html", "lang") == "en"
+    bridge.show("kiosk", KIOSK["done"] | {"session": None, "seq": 8})
+    await_screen(page, "done")
+    assert page.get_attribute("html", "lang") == "en"
     bridge.show("kiosk", KIOSK["empty"])
     await_screen(page, "empty")
     assert page.get_attribute("html", "lang") == "ja"

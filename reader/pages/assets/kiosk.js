@@ -15,6 +15,8 @@ const ICONS = {
   registerWaitingStaff: "visual", registered: "done", consentMedical: "heart", consentProvide: "share", done: "done", readerBusy: "wait",
   engineDown: "lost", phoneLocked: "phone", timedOut: "wait", cancelled: "card", notFound: "person", offline: "lost",
 };
+/** Screens that wait for the next patient. */
+const AT_REST = new Set(["empty", "noReader"]);
 /** A first registration belongs to the identification, whatever it needs in between. */
 const IDENTIFYING = new Set(["registerOffer", "registerConfirm", "registerWaitingStaff", "registered"]);
 /** 資格有効性 with which a patient can go on: valid, or valid with a ticket that the counter looks at. */
@@ -22,6 +24,8 @@ const COVERED = new Set(["1", "6"]);
 const WORKING = new Set(["reading", "checking", "visualWaiting", "registerWaitingStaff", "readerBusy"]);
 
 let state = { seq: 0, screen: "reading", step: 1, session: null };
+/** Whose choices these are: the session of the patient who was here last, until the reader is at rest. */
+let patient = null;
 let language = FIRST;
 let digits = [];
 let chosen = {};
@@ -51,6 +55,7 @@ function forget() {
 /** The next patient finds the screen as the first one did. */
 function startAfresh() {
   forget();
+  patient = null;
   language = FIRST;
   for (const [name, off] of [["large", "false"], ["contrast", "false"], ["voice", "false"]]) {
     at(name).setAttribute("aria-pressed", off);
@@ -60,10 +65,12 @@ function startAfresh() {
 }
 
 function show(next) {
-  const isNewPatient = next.session !== state.session;
-  const isNewScreen = isNewPatient || next.screen !== state.screen || next.seq !== state.seq;
-  // What was chosen on a screen in Japanese, English, … stays while the same person is there.
-  if (state.session && isNewPatient) startAfresh();
+  const isNewScreen = next.session !== state.session || next.screen !== state.screen || next.seq !== state.seq;
+  // Language and type stay while the same person is there: also on the last screen, which has no session
+  // any more, and from the choice before the card was placed.
+  const isSomebodyElse = next.session ? next.session !== patient : AT_REST.has(next.screen);
+  if (patient && isSomebodyElse) startAfresh();
+  patient = next.session ?? patient;
   if (isNewScreen) forget();
   state = next;
   deadline = next.secondsLeft === null || next.secondsLeft === undefined ? null : performance.now() + next.secondsLeft * 1000;

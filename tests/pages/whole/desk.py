@@ -80,6 +80,11 @@ class Desk:
     def speaks(self, number):
         self.kiosk.locator("#languages button").nth(number).click()
 
+    def spoken(self):
+        """The number of the language that the kiosk speaks."""
+        pressed = self.kiosk.locator("#languages button").evaluate_all("all => all.map((one) => one.ariaPressed)")
+        return pressed.index("true")
+
     def types(self, digits):
         pad = self.kiosk.locator(".pad")
         for digit in digits:

@@ -22,6 +22,7 @@ def test_a_first_visit_takes_six_steps_and_ends_at_the_counter(desk, place, lang
     desk.consents()
     desk.sees("done")
     desk.photograph(f"done-{language}")
+    assert desk.spoken() == LANGUAGES.index(language)
     assert place.holders[name][1].name not in desk.kiosk.content()
     row = desk.newest(name)
     assert "有効" in row and "暗証番号" in row
