@@ -3,6 +3,7 @@
 use crate::root;
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 use toml::Table;
 
 /// Of our crates, each one may use these in what it ships. Tests and benchmarks may use all.
@@ -88,6 +89,20 @@ fn the_domain_knows_neither_io_nor_async_nor_serialisation() {
     for used in names(&domain, "dependencies") {
         let is_pure = matches!(used.as_str(), "thiserror" | "unicode-normalization");
         assert!(is_pure, "{used} does not belong into the domain");
+    }
+}
+
+/// They are workspaces of their own, so nothing else tells that a new dependency of ours is missing
+/// from their lock files.
+#[test]
+fn the_lock_files_of_fuzz_targets_are_in_step() {
+    let folders = ["engine/fuzz", "engine/wire/fuzz", "face/fuzz", "reader/card/fuzz"];
+    for folder in folders {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["update", "--workspace", "--locked"]).current_dir(root().join(folder));
+        let output = cargo.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{folder}: run `cargo update -w` there: {said}");
     }
 }
 
