@@ -7,7 +7,9 @@ use crate::FaceError;
 use hayro_jpeg2000 as jp2;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
 use zeroize::Zeroize;
 
 /// The most bytes of a file: a 1280x720 camera frame has 0.3 MB, a card's photograph 5 kB.
@@ -80,6 +82,21 @@ impl Picture {
         let at = (y as usize * self.width as usize + x as usize) * 3;
         self.rgb.get(at..at + 3)?.try_into().ok()
     }
+}
+
+/// Decodes the picture of a file; of a file that is too long not all is read.
+///
+/// # Errors
+/// [`FaceError::File`], and as [`decode`].
+pub fn read(path: &Path) -> Result<Picture, FaceError> {
+    let failed = |error| FaceError::file(path, error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    // One byte more than is decoded, so that a file that is too long is refused as such.
+    file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let picture = decode(&bytes);
+    bytes.zeroize();
+    picture
 }
 
 /// Decodes a picture.

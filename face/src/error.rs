@@ -123,6 +123,29 @@ pub enum FaceError {
         /// The rate that was asked for.
         fmr: f64,
     },
+    /// A set of pictures cannot be evaluated.
+    #[error("{}: {reason}", path.display())]
+    Set {
+        /// The set.
+        path: PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
+    /// A set has too few pairs for a false-match rate.
+    #[error(
+        "{pairs} pairs of strangers cannot show a false-match rate of {fmr:e}: {needed} are needed; add people, or choose a higher rate"
+    )]
+    TooFewPairs {
+        /// The rate that was asked for.
+        fmr: f64,
+        /// Pairs of strangers in the set.
+        pairs: usize,
+        /// Pairs that the rate needs.
+        needed: u64,
+    },
+    /// The report's charts cannot be drawn.
+    #[error("{0}; please report this with the set's numbers")]
+    Chart(#[from] shikaku_page::ChartError),
 }
 
 impl FaceError {
@@ -145,6 +168,9 @@ impl FaceError {
             Self::SelfTest { .. } => "SHK-FAC-013",
             Self::NoModel { .. } => "SHK-FAC-014",
             Self::NoThreshold { .. } => "SHK-FAC-015",
+            Self::Set { .. } => "SHK-FAC-030",
+            Self::TooFewPairs { .. } => "SHK-FAC-031",
+            Self::Chart(_) => "SHK-FAC-032",
         }
     }
 
@@ -185,6 +211,13 @@ impl FaceError {
             Self::NoThreshold { .. } => {
                 "指定の他人受入率のしきい値がありません。校正するか、別の値を選んでください。"
             }
+            Self::Set { .. } => {
+                "画像の集合を評価できません。人ごとのフォルダーまたは組の一覧を確認してください。"
+            }
+            Self::TooFewPairs { .. } => {
+                "指定の他人受入率には他人の組が足りません。人を増やすか、高い値を選んでください。"
+            }
+            Self::Chart(_) => "図を描けません。評価の数値を添えて報告してください。",
         }
     }
 

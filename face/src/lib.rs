@@ -7,6 +7,7 @@ pub mod align;
 pub mod decode;
 pub mod detect;
 mod error;
+pub mod evaluate;
 pub mod fuzzing;
 pub mod manifest;
 pub mod network;

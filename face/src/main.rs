@@ -1,13 +1,15 @@
 //! `shikaku-face`: checks models and compares pictures.
 
+mod measure;
+
 use clap::{Args, Parser, Subcommand};
-use shikaku_face::decode::{Picture, decode};
+use measure::{Calibrate, Evaluate};
+use shikaku_face::FaceError;
+use shikaku_face::decode::{self, Picture};
 use shikaku_face::detect::{Detector, Face, NoFace};
 use shikaku_face::manifest::{Manifest, Model, Role};
 use shikaku_face::verify::{Embedder, Liveness, Outcome};
-use shikaku_face::{FaceError, decode};
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -33,6 +35,10 @@ enum Command {
     },
     /// Compare the faces of two pictures: the card's photograph and a frame of the camera.
     Compare(Compare),
+    /// Measure error rates on a set of pictures and write a report.
+    Evaluate(Evaluate),
+    /// Measure thresholds on a set of pictures and write them into the manifest.
+    Calibrate(Calibrate),
 }
 
 #[derive(Args)]
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::CheckModel { manifest } => check_models(&manifest),
         Command::Compare(args) => compare(&args),
+        Command::Evaluate(args) => measure::evaluate(&args),
+        Command::Calibrate(args) => measure::calibrate(&args),
     };
     match result {
         Ok(code) => code,
@@ -169,12 +177,7 @@ struct Seen {
 
 impl Seen {
     fn read(path: &Path, detector: &Detector) -> Result<Self, FaceError> {
-        let failed = |source| FaceError::File { path: path.to_owned(), source };
-        let mut bytes = Vec::new();
-        // One byte more than is decoded, so that a file that is too long is refused as such.
-        let file = File::open(path).map_err(failed)?;
-        file.take(decode::BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let picture = decode(&bytes)?;
+        let picture = decode::read(path)?;
         let face = detector.only(&picture)?;
         Ok(Self { picture, face })
     }

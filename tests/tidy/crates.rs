@@ -13,10 +13,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-store", &["shikaku-domain"]),
     ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store"]),
     ("shikaku-card", &["shikaku-domain"]),
-    ("shikaku-face", &[]),
+    ("shikaku-face", &["shikaku-page"]),
     ("shikaku-render", &[]),
     ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
-    ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
+    ("shikaku-page", &[]),
+    ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card", "shikaku-page"]),
     (
         "shikaku-benches",
         &[

@@ -43,8 +43,8 @@ pub enum ReportError {
         reason: &'static str,
     },
     /// A chart could not be drawn.
-    #[error("SHK-LGP-005: a chart could not be drawn: {0}; please report this with the result")]
-    Chart(String),
+    #[error("SHK-LGP-005: {0}; please report this with the result")]
+    Chart(#[from] shikaku_page::ChartError),
     /// A report could not be written.
     #[error("SHK-LGP-006: {} could not be written: {source}; {saved}", path.display())]
     Write {

@@ -1,6 +1,5 @@
 //! What becomes of a result: a page for people, JSON and logs for programs, a verdict for CI.
 
-mod chart;
 mod command;
 mod compare;
 mod error;

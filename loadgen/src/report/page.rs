@@ -1,14 +1,14 @@
 //! One page that says everything about a run, for people: without scripts, links or other files,
 //! in Japanese and English, for light and dark screens and for paper.
 
-use super::chart::{Ink, Size};
 use super::compare::{FIGURES, Figure, Ratio};
-use super::picture::{self, Picture};
+use super::picture;
 use super::threshold::Outcome;
 use super::{ReportError, words};
 use crate::run::result::{Measured, Model, RunResult};
 use crate::run::verdict::ReasonKind;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
+use shikaku_page::{INK, Ink, Picture, Size, both, figure};
 
 mod server;
 mod tables;
@@ -18,10 +18,6 @@ use tables::{
     thresholds, wrong_answers,
 };
 
-/// The colours, also for a chart that stands by itself.
-const INK: &str = include_str!("page/ink.css");
-const STYLE: &str = include_str!("page/style.css");
-
 /// What the page is about.
 pub struct Page<'a> {
     /// Repeats of one run, at least one. The first is shown in full.
@@ -30,11 +26,6 @@ pub struct Page<'a> {
     pub baseline: &'a [RunResult],
     /// What became of the thresholds of the first run.
     pub outcomes: &'a [Outcome],
-}
-
-/// A text in both languages.
-fn both(ja: &str, en: &str) -> Markup {
-    html! { span lang="ja" { (ja) } " " span.en lang="en" { (en) } }
 }
 
 impl Page<'_> {
@@ -47,19 +38,7 @@ impl Page<'_> {
             return Err(ReportError::Differ("there is no run".to_owned()));
         };
         let title = format!("負荷試験報告書 {}", run.description.scenario);
-        let page = html! {
-            (DOCTYPE)
-            html lang="ja" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (title) }
-                    style { (PreEscaped(INK)) (PreEscaped(STYLE)) }
-                }
-                body { main { (self.content(run)?) } }
-            }
-        };
-        Ok(page.into_string())
+        Ok(shikaku_page::page(&title, &self.content(run)?).into_string())
     }
 
     fn content(&self, run: &RunResult) -> Result<Markup, ReportError> {
@@ -294,16 +273,6 @@ fn tiles(run: &RunResult) -> Markup {
         } }
         div.bad[counts.wrong > 0] { dt { (both("誤った応答", "wrong answers")) } dd { (words::count(counts.wrong)) } }
     } }
-}
-
-fn figure(picture: &Picture, size: Size) -> Result<Markup, ReportError> {
-    let Picture { name: _, title: (ja, en), legend, summary, chart } = picture;
-    let svg = chart.svg(size)?;
-    Ok(html! { figure.wide[size == Size::Whole] {
-        figcaption { (both(ja, en)) span.sum lang="en" { (summary) } }
-        ul.legend { @for (ink, ja, en) in legend { li { i class=(ink.class()) {} (both(ja, en)) } } }
-        div role="img" aria-label={ (ja) " / " (en) ": " (summary) } { (PreEscaped(svg)) }
-    } })
 }
 
 #[cfg(test)]

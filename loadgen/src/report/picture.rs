@@ -1,24 +1,10 @@
 //! The charts of a report: which numbers of a result go into which chart.
 
-use super::chart::{Axis, Chart, Ink, POINTS_MAX, Scale, Shape};
 use super::words;
 use crate::run::result::{RunResult, Second};
 use crate::run::times::Times;
+use shikaku_page::{Axis, Chart, Ink, POINTS_MAX, Picture, Scale, Shape};
 use std::time::Duration;
-
-/// A chart with its words, in Japanese and English.
-pub(super) struct Picture {
-    /// Its name as a file, without the ending.
-    pub name: &'static str,
-    /// What it shows.
-    pub title: (&'static str, &'static str),
-    /// What the colours mean.
-    pub legend: Vec<(Ink, &'static str, &'static str)>,
-    /// The numbers that matter, for those who do not see the chart.
-    pub summary: String,
-    /// The chart.
-    pub chart: Chart,
-}
 
 /// Most points of a chart over time; longer runs are shown in steps of several seconds.
 const TIME_POINTS_MAX: usize = 600;

@@ -1,11 +1,11 @@
 //! What the server told of itself while the load was on.
 
 use super::{both, figure};
-use crate::report::chart::{Ink, Size};
-use crate::report::picture::{self, Picture};
+use crate::report::picture;
 use crate::report::{ReportError, words};
 use crate::run::result::{RunResult, ServerSeries};
 use maud::{Markup, html};
+use shikaku_page::{Ink, Picture, Size};
 
 /// Seconds over which the server's CPU time is averaged: it is told in whole seconds.
 const CPU_SPAN: f64 = 10.0;

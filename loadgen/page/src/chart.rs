@@ -3,7 +3,6 @@
 //! Colours are fixed values that the page's style sheet maps to those of the light, the dark and
 //! the printed page, see [`Ink`]; the picture therefore needs no script and no second copy.
 
-use super::ReportError;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::{
     BLACK, Cartesian2d, ChartBuilder, ChartContext, IntoDrawingArea as _, PathElement, Polygon,
@@ -11,9 +10,14 @@ use plotters::prelude::{
 };
 use plotters::style::{Color as _, IntoFont as _, ShapeStyle};
 
+/// A chart cannot be drawn: an axis without a length, or a number that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("a chart cannot be drawn: {0}")]
+pub struct ChartError(String);
+
 /// How much room a picture has. The page scales it, so that letters come out as large in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub enum Size {
     /// Two stand side by side.
     Half,
     /// One takes the whole width.
@@ -31,7 +35,7 @@ impl Size {
 }
 
 /// Most points of one line: more would not be seen.
-pub(super) const POINTS_MAX: usize = 2_000;
+pub const POINTS_MAX: usize = 2_000;
 /// Size of the letters, in the picture's units.
 const LETTERS: u32 = 15;
 /// Marks that an axis has at least room for.
@@ -39,7 +43,7 @@ const TICKS: f64 = 5.0;
 
 /// The role of a colour. The values are names: the style sheet gives them their looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub enum Ink {
     /// The measured thing itself.
     Main,
     /// A second one beside it.
@@ -64,7 +68,7 @@ impl Ink {
     }
 
     /// The class of its swatch in a legend.
-    pub(super) const fn class(self) -> &'static str {
+    pub const fn class(self) -> &'static str {
         match self {
             Self::Main => "main",
             Self::Second => "second",
@@ -81,7 +85,7 @@ const GRID: RGBColor = RGBColor(0xE1, 0xE4, 0xE8);
 
 /// How a value becomes a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
+pub enum Scale {
     /// Equal steps are equally far apart.
     Linear,
     /// Equal ratios are equally far apart. Values must be above zero.
@@ -90,7 +94,7 @@ pub(super) enum Scale {
 
 /// One axis.
 #[derive(Clone)]
-pub(super) struct Axis {
+pub struct Axis {
     /// What it shows, with the unit.
     pub name: &'static str,
     /// How values become places.
@@ -184,7 +188,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Something in a chart.
-pub(super) enum Shape {
+pub enum Shape {
     /// Points joined by straight lines; two neighbours with a gap between are two lines.
     Line(Vec<(f64, f64)>),
     /// The area between a line and the bottom.
@@ -194,7 +198,7 @@ pub(super) enum Shape {
 }
 
 /// A chart with everything it shows.
-pub(super) struct Chart {
+pub struct Chart {
     /// The horizontal axis.
     pub x: Axis,
     /// The vertical axis.
@@ -209,10 +213,10 @@ impl Chart {
     /// Draws it.
     ///
     /// # Errors
-    /// [`ReportError::Chart`].
-    pub(super) fn svg(&self, size: Size) -> Result<String, ReportError> {
+    /// [`ChartError`].
+    pub fn svg(&self, size: Size) -> Result<String, ChartError> {
         let mut text = String::new();
-        self.draw(&mut text, size).map_err(|error| ReportError::Chart(error.to_string()))?;
+        self.draw(&mut text, size).map_err(|error| ChartError(error.to_string()))?;
         Ok(text)
     }
 
