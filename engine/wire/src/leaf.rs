@@ -15,7 +15,9 @@ pub(crate) enum Leaf<'a> {
     Absent,
     /// Text, as given.
     Text(Cow<'a, str>),
-    /// A JSON number, boolean, array or object; an XML element with children.
+    /// A JSON boolean.
+    Flag(bool),
+    /// A JSON number, array or object; an XML element with children.
     NotText,
 }
 
@@ -32,7 +34,7 @@ impl Leaf<'_> {
             Self::Absent => Ok(None),
             Self::Text(text) if text.is_empty() => Ok(None),
             Self::Text(text) => Ok(Some(text)),
-            Self::NotText => Err(ValueError::NotText),
+            Self::Flag(_) | Self::NotText => Err(ValueError::NotText),
         }
     }
 
@@ -80,8 +82,8 @@ impl<'de> Visitor<'de> for LeafVisitor {
         Ok(Leaf::Absent)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Leaf::NotText)
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Leaf::Flag(flag))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
@@ -119,7 +121,8 @@ mod tests {
         check("null", Leaf::Absent);
         check("\"a\"", Leaf::Text("a".into()));
         check("\"a\\n\"", Leaf::Text("a\n".into()));
-        for other in ["true", "1", "-1", "1.5", "[1,[2]]", "{\"a\":{\"b\":1}}"] {
+        check("true", Leaf::Flag(true));
+        for other in ["1", "-1", "1.5", "[1,[2]]", "{\"a\":{\"b\":1}}"] {
             check(other, Leaf::NotText);
         }
     }

@@ -379,7 +379,9 @@ fn take_card_text<'a>(
             })?;
             CardText::with_folded(text, *folded)
         }
-        _ => CardText::new(arena.text(bytes, Page::Common)?),
+        // The key leaves out symbols that do not tell cards apart.
+        _ if folded.is_empty() => CardText::new(arena.text(bytes, Page::Common)?),
+        _ => CardText::with_folded(arena.text(bytes, Page::Common)?, *folded),
     };
     text.map(Some).map_err(|_| "no card bears this text")
 }

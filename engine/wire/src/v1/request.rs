@@ -123,21 +123,8 @@ struct RawRequest<'a> {
     birthdate: Leaf<'a>,
     #[serde(borrow)]
     qualification_confirmation_date: Leaf<'a>,
-    limit_application_certificate_consent: Consent,
-}
-
-/// A boolean, or something else where a boolean should be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Consent {
-    Given(bool),
-    Other(serde::de::IgnoredAny),
-}
-
-impl Default for Consent {
-    fn default() -> Self {
-        Self::Given(false)
-    }
+    #[serde(borrow)]
+    limit_application_certificate_consent: Leaf<'a>,
 }
 
 /// Reads a request.
@@ -192,9 +179,9 @@ impl RawRequest<'_> {
         let on = self.qualification_confirmation_date.optional(iso::parse_day);
         let on = keep(&mut problems, "qualificationConfirmationDate", on).flatten();
         let limit_consent = match self.limit_application_certificate_consent {
-            Consent::Given(true) => LimitApplicationCertificateRelatedConsFlg::Given,
-            Consent::Given(false) => LimitApplicationCertificateRelatedConsFlg::NotGiven,
-            Consent::Other(_) => {
+            Leaf::Flag(true) => LimitApplicationCertificateRelatedConsFlg::Given,
+            Leaf::Flag(false) | Leaf::Absent => LimitApplicationCertificateRelatedConsFlg::NotGiven,
+            Leaf::Text(_) | Leaf::NotText => {
                 problems.push(FieldProblem::not_boolean("limitApplicationCertificateConsent"));
                 LimitApplicationCertificateRelatedConsFlg::NotGiven
             }
