@@ -5,7 +5,7 @@ use super::report::{Report, machine, machine_text, table};
 use super::runs::{Asked, Pace, Run, run};
 use super::say;
 use serde_json::{Value, json};
-use shikaku_benches::{BenchError, Centre, Server, summary};
+use shikaku_benches::{BenchError, Centre, MemoryLimit, Server, summary};
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -41,6 +41,10 @@ pub(super) struct Args {
     /// memory.
     #[arg(long)]
     cache_mib: Option<u64>,
+    /// Ask each size once more with so many MiB of memory in all, page cache included: a cache of
+    /// half of it, and no copy. Needs the right to make control groups.
+    #[arg(long)]
+    limited_mib: Option<u64>,
 }
 
 /// What one size came to.
@@ -52,6 +56,14 @@ struct Size {
     /// Until all entries were in memory; as above where they are not to be.
     resident_seconds: f64,
     memory_bytes: u64,
+    asked: Runs,
+    /// From a start after `kill -9` until ready.
+    killed_ready_seconds: f64,
+    limited: Option<Runs>,
+}
+
+/// The runs against one engine.
+struct Runs {
     closed: Vec<Run>,
     open: Vec<Run>,
 }
@@ -64,16 +76,25 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
         about = machine(centre.pinned);
         sizes.push(of_size(args, &centre, *persons)?);
     }
-    let markdown = format!(
+    let all: Vec<_> = sizes.iter().map(Size::numbers).collect();
+    let mut markdown = format!(
         "# Growth\n\nEach size streamed from the generator into `shikaku load --bulk`, so loading \
          shares the cores with making. One server core, {} runs of {} s each, latency at {}/s. In \
-         brackets the ratio to the first size.\n\n{}\n{}",
+         brackets the ratio to the first size.\n\n{}\n",
         args.runs,
         args.seconds,
         args.rate,
-        rows(&sizes),
-        machine_text(&about),
+        rows(&args.persons, &all),
     );
+    if let Some(mib) = args.limited_mib {
+        let limited = sizes.iter().filter_map(|size| size.limited.as_ref());
+        let limited: Vec<_> = limited.map(|runs| runs.numbers().into()).collect();
+        markdown += &format!(
+            "With {mib} MiB of memory in all, page cache included, and no copy of all entries:\n\n{}\n",
+            rows(&args.persons, &limited),
+        );
+    }
+    markdown += &machine_text(&about);
     let json =
         json!({ "machine": about, "sizes": sizes.iter().map(Size::to_json).collect::<Vec<_>>() });
     Ok(Report { name: "growth".to_owned(), markdown, json })
@@ -87,21 +108,21 @@ fn of_size(args: &Args, centre: &Centre, persons: u64) -> Result<Size, BenchErro
     let disk_bytes = disk_bytes(&centre.path("store"), &mut HashSet::new());
     say("starting the engine");
     let begin = Instant::now();
-    let engine = centre.start_engine_with(&memory(args, persons))?;
+    let engine = centre.start_engine_with(&memory(args, persons), None)?;
     let ready_seconds = begin.elapsed().as_secs_f64();
     if args.cache_mib.is_none() {
         wait_until_resident(centre, &engine)?;
     }
     let resident_seconds = begin.elapsed().as_secs_f64();
-    let ask = |pace, seconds| run(centre, &engine, Asked::Lookups("v1"), pace, seconds);
-    ask(Pace::Closed, WARM_SECONDS)?;
-    let repeat = |what: &str, pace| {
-        say(&format!("{what}, {} runs", args.runs));
-        (0..args.runs).map(|_| ask(pace, args.seconds)).collect::<Result<Vec<_>, _>>()
-    };
-    let closed = repeat("closed loop", Pace::Closed)?;
-    let open = repeat("at a fixed rate", Pace::PerSecond(args.rate))?;
+    let asked = ask(args, centre, &engine)?;
     let memory_bytes = engine.memory_bytes();
+    drop(engine); // A kill -9.
+    say("starting it after kill -9");
+    let begin = Instant::now();
+    let engine = centre.start_engine_with(&memory(args, persons), None)?;
+    let killed_ready_seconds = begin.elapsed().as_secs_f64();
+    drop(engine);
+    let limited = args.limited_mib.map(|mib| ask_limited(args, centre, mib)).transpose()?;
     Ok(Size {
         persons,
         load_seconds,
@@ -109,9 +130,43 @@ fn of_size(args: &Args, centre: &Centre, persons: u64) -> Result<Size, BenchErro
         ready_seconds,
         resident_seconds,
         memory_bytes,
-        closed,
-        open,
+        asked,
+        killed_ready_seconds,
+        limited,
     })
+}
+
+/// Both kinds of runs, after one that fills the caches.
+fn ask(args: &Args, centre: &Centre, engine: &Server) -> Result<Runs, BenchError> {
+    let ask = |pace, seconds| run(centre, engine, Asked::Lookups("v1"), pace, seconds);
+    ask(Pace::Closed, WARM_SECONDS)?;
+    let repeat = |what: &str, pace| {
+        say(&format!("{what}, {} runs", args.runs));
+        (0..args.runs).map(|_| ask(pace, args.seconds)).collect::<Result<Vec<_>, _>>()
+    };
+    let closed = repeat("closed loop", Pace::Closed)?;
+    let open = repeat("at a fixed rate", Pace::PerSecond(args.rate))?;
+    Ok(Runs { closed, open })
+}
+
+/// The same with little memory: what is not in the cache is read from the disk.
+fn ask_limited(args: &Args, centre: &Centre, mib: u64) -> Result<Runs, BenchError> {
+    let limit = MemoryLimit::new(mib)?;
+    forget(&centre.path("store"))?;
+    say(&format!("starting it with {mib} MiB"));
+    let cache = usize::try_from(mib / 2).unwrap_or(usize::MAX);
+    let engine = centre.start_engine_with(&from_cache(cache), Some(&limit))?;
+    ask(args, centre, &engine)
+}
+
+/// Takes a folder's files out of the page cache, where they would not count for a limited process.
+fn forget(path: &Path) -> Result<(), BenchError> {
+    if let Ok(entries) = fs::read_dir(path) {
+        return entries.flatten().try_for_each(|entry| forget(&entry.path()));
+    }
+    let file = fs::File::open(path).map_err(BenchError::file(path))?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
+        .map_err(|error| BenchError::file(path)(error.into()))
 }
 
 fn wait_until_resident(centre: &Centre, engine: &Server) -> Result<(), BenchError> {
@@ -129,38 +184,49 @@ fn memory(args: &Args, persons: u64) -> Vec<(&'static str, usize)> {
     let enough = ((persons * RESIDENT_BYTES_PER_PERSON) >> 20).max(RESIDENT_MIB_MIN);
     args.cache_mib.map_or_else(
         || vec![("SHIKAKU_ENGINE_STORE_RESIDENT_MIB", mib(enough))],
-        |cache| {
-            let cache = ("SHIKAKU_ENGINE_STORE_CACHE_MIB", mib(cache));
-            vec![cache, ("SHIKAKU_ENGINE_STORE_RESIDENT_MIB", 0)]
-        },
+        |cache| from_cache(mib(cache)).into(),
     )
 }
 
-impl Size {
-    fn closed(&self, number: fn(&Run) -> f64) -> f64 {
-        summary(self.closed.iter().map(number)).median
-    }
+/// So many MiB of cache and no copy.
+const fn from_cache(mib: usize) -> [(&'static str, usize); 2] {
+    [("SHIKAKU_ENGINE_STORE_CACHE_MIB", mib), ("SHIKAKU_ENGINE_STORE_RESIDENT_MIB", 0)]
+}
 
-    fn open(&self, number: fn(&Run) -> f64) -> f64 {
-        summary(self.open.iter().map(number)).median
-    }
-
-    /// Name, value and decimals of each line of the table.
-    fn numbers(&self) -> [(&'static str, f64, usize); 11] {
-        let persons = self.persons as f64;
+impl Runs {
+    fn numbers(&self) -> [(&'static str, f64, usize); 5] {
+        let closed = |number: fn(&Run) -> f64| summary(self.closed.iter().map(number)).median;
+        let open = |number: fn(&Run) -> f64| summary(self.open.iter().map(number)).median;
         [
+            ("lookups/s, closed loop", closed(|run| run.per_second), 0),
+            ("server CPU, us a lookup", closed(Run::cpu_us), 1),
+            ("p50 at the rate, us", open(|run| run.p50_us), 0),
+            ("p99 at the rate, us", open(|run| run.p99_us), 0),
+            ("p99.9 at the rate, us", open(|run| run.p99_9_us), 0),
+        ]
+    }
+
+    fn to_json(&self) -> Value {
+        let all = |runs: &[Run]| runs.iter().map(Run::to_json).collect::<Vec<_>>();
+        json!({ "closed": all(&self.closed), "open": all(&self.open) })
+    }
+}
+
+impl Size {
+    /// Name, value and decimals of each line of the table.
+    fn numbers(&self) -> Vec<(&'static str, f64, usize)> {
+        let persons = self.persons as f64;
+        let mut numbers = vec![
             ("persons/s made and loaded", persons / self.load_seconds, 0),
             ("bytes a person on disk", self.disk_bytes as f64 / persons, 1),
             ("GB on disk", self.disk_bytes as f64 / 1e9, 2),
             ("seconds from start to ready", self.ready_seconds, 2),
+            ("the same after kill -9", self.killed_ready_seconds, 2),
             ("seconds until all is in memory", self.resident_seconds, 1),
             ("MiB of memory after the runs", self.memory_bytes as f64 / 1_048_576.0, 0),
-            ("lookups/s, closed loop", self.closed(|run| run.per_second), 0),
-            ("server CPU, us a lookup", self.closed(Run::cpu_us), 1),
-            ("p50 at the rate, us", self.open(|run| run.p50_us), 0),
-            ("p99 at the rate, us", self.open(|run| run.p99_us), 0),
-            ("p99.9 at the rate, us", self.open(|run| run.p99_9_us), 0),
-        ]
+        ];
+        numbers.extend(self.asked.numbers());
+        numbers
     }
 
     fn to_json(&self) -> Value {
@@ -169,20 +235,20 @@ impl Size {
             "load_seconds": self.load_seconds,
             "disk_bytes": self.disk_bytes,
             "start_to_ready_seconds": self.ready_seconds,
+            "start_to_ready_after_kill_seconds": self.killed_ready_seconds,
             "start_to_resident_seconds": self.resident_seconds,
             "memory_bytes": self.memory_bytes,
-            "closed": self.closed.iter().map(Run::to_json).collect::<Vec<_>>(),
-            "open": self.open.iter().map(Run::to_json).collect::<Vec<_>>(),
+            "asked": self.asked.to_json(),
+            "limited": self.limited.as_ref().map(Runs::to_json),
         })
     }
 }
 
-fn rows(sizes: &[Size]) -> String {
-    let head: Vec<String> = std::iter::once("persons".to_owned())
-        .chain(sizes.iter().map(|size| size.persons.to_string()))
-        .collect();
+/// A table of lines by size; in brackets the ratio to the first size.
+fn rows(persons: &[u64], all: &[Vec<(&'static str, f64, usize)>]) -> String {
+    let head: Vec<String> =
+        std::iter::once("persons".to_owned()).chain(persons.iter().map(u64::to_string)).collect();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    let all: Vec<_> = sizes.iter().map(Size::numbers).collect();
     let Some(first) = all.first() else { return String::new() };
     let cells: Vec<Vec<String>> = first
         .iter()

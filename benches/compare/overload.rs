@@ -127,7 +127,7 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
 /// A quiet facility alone, and beside one that asks as fast as it can and is limited.
 fn fairness(args: &Args, centre: &Centre) -> Result<[RunResult; 2], BenchError> {
     let limit = ("SHIKAKU_ENGINE_LIMITS_FACILITY_PER_SECOND", LIMIT_PER_SECOND);
-    let engine = centre.start_engine_with(&[limit])?;
+    let engine = centre.start_engine_with(&[limit], None)?;
     let quiet = |seconds| Load {
         facility: QUIET,
         connections: 4,

@@ -1,7 +1,7 @@
 //! A centre to measure: certificates, a population, a configuration, made by the real programs in
 //! a folder that goes away afterwards.
 
-use crate::{BenchError, Pinned, SERVER_CORE, Server, program};
+use crate::{BenchError, MemoryLimit, Pinned, SERVER_CORE, Server, program};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -153,17 +153,25 @@ impl Centre {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_engine(&self) -> Result<Server, BenchError> {
-        self.start_engine_with(&[])
+        self.start_engine_with(&[], None)
     }
 
-    /// As [`Centre::start_engine`], with numbers of the configuration set by their variables.
+    /// As [`Centre::start_engine`], with numbers of the configuration set by their variables, and
+    /// within a limit of memory.
     ///
     /// # Errors
     /// As [`Server::start`].
-    pub fn start_engine_with(&self, numbers: &[(&str, usize)]) -> Result<Server, BenchError> {
+    pub fn start_engine_with(
+        &self,
+        numbers: &[(&str, usize)],
+        limit: Option<&MemoryLimit>,
+    ) -> Result<Server, BenchError> {
         let mut command = self.pinned.command(SERVER_CORE, &program("shikaku")?);
         command.args(["serve", "--config", "shikaku.toml"]).current_dir(&self.folder);
         command.envs(numbers.iter().map(|(name, number)| (name, number.to_string())));
+        if let Some(limit) = limit {
+            command = limit.command(&command);
+        }
         Server::start(command, &self.path("engine.log"))
     }
 

@@ -4,6 +4,7 @@
 mod centre;
 mod corpus;
 mod error;
+mod memory_limit;
 mod process;
 mod stats;
 mod steps;
@@ -11,6 +12,7 @@ mod steps;
 pub use centre::{Centre, DATE, FACILITY, SEED};
 pub use corpus::Corpus;
 pub use error::BenchError;
+pub use memory_limit::MemoryLimit;
 pub use process::{CpuTime, GENERATOR_CORE, Pinned, SERVER_CORE, Server, program};
 pub use stats::{Summary, summary, whole};
 pub use steps::{COUNTED, Step, face_steps, steps};

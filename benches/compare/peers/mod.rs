@@ -58,7 +58,7 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     centre.load("insurers.csv")?;
     centre.load("members.csv")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let engine = centre.start_engine_with(&[("SHIKAKU_ENGINE_SERVER_WORKERS", cores)])?;
+    let engine = centre.start_engine_with(&[("SHIKAKU_ENGINE_SERVER_WORKERS", cores)], None)?;
     say("finding out the size of answers");
     let size = run(&centre, &engine, Asked::Lookups("v1"), Pace::Closed, 2)?.answer_bytes;
 
