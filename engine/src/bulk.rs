@@ -1,13 +1,13 @@
-//! Loading members' files in bulk: one thread reads and cuts, the others parse and collect; the
+//! Loading members, or cards, in bulk: one thread reads and cuts, the others parse and collect; the
 //! store sorts (`shikaku_store::BulkLoad`). In rounds, each of which ends durably, so that a load
 //! that was killed goes on behind the last round.
 
-use crate::intake::{FileDigest, IntakeError, Mode, of_insurer};
+use crate::intake::{FileDigest, IntakeError, Mode, binding, of_insurer};
 use crate::load::{STANDARD_INPUT, rejects_beside};
 use shikaku_domain::{InsurerNumber, MemberChange};
 use shikaku_store::{
-    BulkCursor, BulkLoad, BulkProgress, BulkSummary, Collected, Collector, InPlace, LocalLog,
-    Reader, Writer,
+    BulkCursor, BulkKind, BulkLoad, BulkProgress, BulkSummary, Collected, Collector, InPlace,
+    LocalLog, Reader, Writer,
 };
 use shikaku_wire::members::{
     Content, FileError, FileKind, FileShape, MemberFile, Problem, Reject, RejectWriter,
@@ -39,6 +39,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) writer: &'a mut Writer<LocalLog>,
     pub(crate) shards: &'a InPlace,
     pub(crate) reader: &'a Reader,
+    /// When certificates are bound, Unix seconds.
+    pub(crate) at: u64,
 }
 
 /// What happens, for whoever watches.
@@ -56,22 +58,24 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<(u64, u64)>,
 }
 
-/// Loads members' files into an empty store. Goes on where an earlier life was cut off.
+/// Loads members' files, or files of cards, into a store without any. Goes on where an earlier life
+/// was cut off.
 ///
 /// # Errors
 /// [`IntakeError`]; nothing is visible then, and the same files go on.
 pub(crate) fn load(
+    kind: BulkKind,
     files: &[PathBuf],
     desk: &mut Desk<'_>,
     watch: &dyn Watch,
 ) -> Result<Loaded, IntakeError> {
     let names: Vec<_> = files.iter().map(|path| path.as_os_str().as_encoded_bytes()).collect();
-    let mut load = BulkLoad::open(desk.store, &names, desk.writer, desk.reader)?;
+    let mut load = BulkLoad::open(desk.store, kind, &names, desk.writer, desk.reader)?;
     if !load.is_collected() {
         while let Some(path) =
             usize::try_from(load.cursor().files).ok().and_then(|at| files.get(at))
         {
-            FileLoad::open(path, load.cursor().clone(), watch)?.collect(&mut load, desk)?;
+            FileLoad::open(kind, path, load.cursor().clone(), watch)?.collect(&mut load, desk)?;
         }
         load.finish_collecting()?;
     }
@@ -108,12 +112,21 @@ struct Parsed {
 
 impl<'w> FileLoad<'w> {
     /// Opens a file and goes to where the cursor stands.
-    fn open(path: &Path, cursor: BulkCursor, watch: &'w dyn Watch) -> Result<Self, IntakeError> {
+    fn open(
+        kind: BulkKind,
+        path: &Path,
+        cursor: BulkCursor,
+        watch: &'w dyn Watch,
+    ) -> Result<Self, IntakeError> {
         let mut source = open(path).map_err(FileError::Io)?;
         let mut head = Vec::new();
         source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut head).map_err(FileError::Io)?;
         let shape = MemberFile::shape(head.as_slice())?;
-        if shape.kind() != FileKind::Members {
+        let wanted = match kind {
+            BulkKind::Members => FileKind::Members,
+            BulkKind::Cards => FileKind::Cards,
+        };
+        if shape.kind() != wanted {
             return Err(IntakeError::BulkNeedsMembers);
         }
         let (head_bytes, head_lines) = shape.head();
@@ -168,7 +181,7 @@ impl<'w> FileLoad<'w> {
     /// Reads the file to its end, round by round.
     fn collect(mut self, load: &mut BulkLoad, desk: &mut Desk<'_>) -> Result<(), IntakeError> {
         loop {
-            let (parsed, is_over) = self.round(load, desk.reader)?;
+            let (parsed, is_over) = self.round(load, desk.reader, desk.at)?;
             let mut rejects = Vec::new();
             let mut rows = Vec::with_capacity(parsed.len());
             for part in parsed {
@@ -194,6 +207,7 @@ impl<'w> FileLoad<'w> {
         &mut self,
         load: &BulkLoad,
         reader: &Reader,
+        at: u64,
     ) -> Result<(Vec<Parsed>, bool), IntakeError> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
         let (chunks, queue) = sync_channel(CHUNKS_WAITING);
@@ -202,6 +216,7 @@ impl<'w> FileLoad<'w> {
         let parser = Parser {
             shape: self.shape.clone(),
             reader,
+            at,
             first: self.cursor.files << LINE_BITS,
             is_full: &is_full,
         };
@@ -290,6 +305,7 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
 struct Parser<'r> {
     shape: FileShape,
     reader: &'r Reader,
+    at: u64,
     /// The sequence number before the file's first line.
     first: u64,
     is_full: &'r AtomicBool,
@@ -311,7 +327,14 @@ impl Parser<'_> {
                 let number = line.number;
                 let problems = match line.content {
                     Ok(Content::Member(change)) => self.take(number, &change, &mut rows),
-                    Ok(Content::Insurer(_) | Content::Card(_)) => Vec::new(), // a members' file has none
+                    Ok(Content::Card(card)) => match binding(&card, self.at, self.reader)? {
+                        Ok(binding) => {
+                            rows.bind(self.first + number, &binding);
+                            Vec::new()
+                        }
+                        Err(problem) => vec![Reject { line: number, column: None, problem }],
+                    },
+                    Ok(Content::Insurer(_)) => Vec::new(), // neither kind of file has one
                     Err(problems) => problems,
                 };
                 rejected += u64::from(!problems.is_empty());

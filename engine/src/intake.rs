@@ -270,6 +270,28 @@ pub fn load<R: Read, W: Write>(
     Ok(summary)
 }
 
+/// Whose card a line means: its insurance card must lead to one person.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn binding(
+    card: &CardLine,
+    at: u64,
+    reader: &Reader,
+) -> Result<Result<CardBinding, Problem>, StoreError> {
+    let CardLine { certificate, holder } = *card;
+    let mut persons = reader.with_card(&holder, |all| {
+        let matching = all.iter().filter(|one| holder.matches(one));
+        matching.map(|one| one.person).collect::<Vec<_>>()
+    })?;
+    persons.dedup();
+    Ok(match persons.as_slice() {
+        [] => Err(Problem::NobodyWithCard),
+        [person] => Ok(CardBinding { certificate, person: *person, at }),
+        [..] => Err(Problem::SeveralWithCard),
+    })
+}
+
 /// A load under way.
 struct Load {
     id: FileId,
@@ -313,34 +335,25 @@ impl Load {
         Vec::new()
     }
 
-    /// Takes one card, or says why not: its insurance card must lead to one person.
+    /// Takes one card, or says why not.
     fn card(
         &mut self,
         line: u64,
         card: &CardLine,
         reader: &Reader,
     ) -> Result<Vec<Reject>, StoreError> {
-        let CardLine { certificate, holder } = *card;
-        if self.only.is_some_and(|only| only != holder.insurer) {
+        if self.only.is_some_and(|only| only != card.holder.insurer) {
             return Ok(vec![of_insurer(line, Problem::OtherInsurer)]);
         }
-        let mut persons = reader.with_card(&holder, |all| {
-            let matching = all.iter().filter(|one| holder.matches(one));
-            matching.map(|one| one.person).collect::<Vec<_>>()
-        })?;
-        persons.dedup();
-        let reject = |problem| vec![Reject { line, column: None, problem }];
-        match persons.as_slice() {
-            [] => Ok(reject(Problem::NobodyWithCard)),
-            [person] => {
+        Ok(match binding(card, self.options.at, reader)? {
+            Ok(binding) => {
                 if line > self.before.lines {
-                    let (person, at) = (*person, self.options.at);
-                    self.cards.push(CardBinding { certificate, person, at });
+                    self.cards.push(binding);
                 }
-                Ok(Vec::new())
+                Vec::new()
             }
-            [..] => Ok(reject(Problem::SeveralWithCard)),
-        }
+            Err(problem) => vec![Reject { line, column: None, problem }],
+        })
     }
 
     /// Makes what is pending durable, together with how far the file was read.

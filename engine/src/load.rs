@@ -8,7 +8,9 @@ use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
 use crate::serve::store_options;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use shikaku_store::{BulkProgress, BulkSummary, FileId, InPlace, Reader, Store, StoreError};
+use shikaku_store::{
+    BulkKind, BulkProgress, BulkSummary, FileId, InPlace, Reader, Store, StoreError,
+};
 use shikaku_wire::members::{FileKind, MemberFile, RejectWriter};
 use std::error::Error;
 use std::fs::File;
@@ -36,9 +38,9 @@ pub struct LoadArgs {
     /// What the lines are.
     #[arg(long, value_enum, default_value = "delta")]
     mode: CliMode,
-    /// Load everybody at once into an empty store: several times as fast, by sorting. `-` reads a
-    /// members' file from standard input. When it is cut off, the same command goes on
-    /// (一括登録: 空の保存先にのみ使用できます).
+    /// Load everybody at once into an empty store, then all cards: several times as fast, by
+    /// sorting. `-` reads a members' file from standard input. When it is cut off, the same command
+    /// goes on (一括登録: 空の保存先にのみ使用できます).
     #[arg(long, conflicts_with_all = ["mode", "server"])]
     bulk: bool,
     /// Configuration whose store is loaded. The engine must not be running.
@@ -124,13 +126,18 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
     let shards = InPlace::new(writers);
     let stop = AtomicBool::new(false);
     let mut files = args.files.clone();
-    let mut members = Vec::new();
+    let (mut members, mut cards) = (Vec::new(), Vec::new());
     if args.bulk {
         for path in std::mem::take(&mut files) {
-            let is_list = path.as_os_str() != STANDARD_INPUT
-                && MemberFile::open(File::open(&path)?)
-                    .is_ok_and(|f| f.kind() == FileKind::Insurers);
-            if is_list { files.push(path) } else { members.push(path) }
+            let is_input = path.as_os_str() == STANDARD_INPUT;
+            let file = (!is_input).then(|| File::open(&path)).transpose()?;
+            // What cannot be read as any of them is refused as a members' file.
+            let kind = file.and_then(|file| Some(MemberFile::open(file).ok()?.kind()));
+            match kind.unwrap_or(FileKind::Members) {
+                FileKind::Insurers => files.push(path),
+                FileKind::Members => members.push(path),
+                FileKind::Cards => cards.push(path),
+            }
         }
     }
     let mut desk = Desk { writer: &writer, shards: &shards, reader: &reader, stop: &stop };
@@ -157,19 +164,26 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         }
         print_report(path, &report, &rejects_path.display().to_string(), started.elapsed());
     }
-    if members.is_empty() {
-        return Ok(());
+    let mut desk = bulk::Desk {
+        store: &config.store.path,
+        writer: writer.get_mut(),
+        shards: &shards,
+        reader: &reader,
+        at: SystemClock.unix_seconds(),
+    };
+    for (kind, files) in [(BulkKind::Members, members), (BulkKind::Cards, cards)] {
+        if !files.is_empty() {
+            load_in_bulk(kind, &files, &mut desk)?;
+        }
     }
-    let store = &config.store.path;
-    let mut desk = bulk::Desk { store, writer: writer.get_mut(), shards: &shards, reader: &reader };
-    load_in_bulk(&members, &mut desk)
+    Ok(())
 }
 
-fn load_in_bulk(files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
+fn load_in_bulk(kind: BulkKind, files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
     let started = Instant::now();
     let bytes = files.iter().map(|path| std::fs::metadata(path).map_or(0, |data| data.len()));
     let bars = BulkBars { reading: bar(bytes.sum(), Path::new("reading")), sorting: sorting_bar() };
-    let loaded = bulk::load(files, desk, &bars);
+    let loaded = bulk::load(kind, files, desk, &bars);
     bars.reading.finish_and_clear();
     bars.sorting.finish_and_clear();
     if matches!(loaded, Err(IntakeError::Store(StoreError::NotEmpty { .. })))
@@ -184,6 +198,17 @@ fn load_in_bulk(files: &[PathBuf], desk: &mut bulk::Desk<'_>) -> Outcome {
         if *rejected > 0 {
             say(&format!("  REJECTED   {rejected:>10}  see {}", rejects_beside(path).display()));
         }
+    }
+    if kind == BulkKind::Cards {
+        let (lines, seconds) = (
+            loaded.files.iter().map(|(lines, _)| lines).sum::<u64>(),
+            started.elapsed().as_secs_f64(),
+        );
+        say(&format!(
+            "together, in {seconds:.1} s, {:.0} lines a second",
+            lines as f64 / seconds.max(f64::MIN_POSITIVE)
+        ));
+        return Ok(());
     }
     let BulkSummary { persons, added, changed, unchanged, .. } = loaded.summary;
     let BulkSummary { withdrawn, not_found, gaps, overlaps, .. } = loaded.summary;

@@ -267,11 +267,20 @@ fn patients_who_ask_at_the_same_moment_each_see_themselves() {
 
 #[test]
 fn a_population_starts_with_its_cards_registered_by_a_file() {
+    cards_are_registered_by(&["load"]);
+}
+
+#[test]
+fn a_population_starts_with_its_cards_registered_in_bulk() {
+    cards_are_registered_by(&["load", "--bulk"]);
+}
+
+fn cards_are_registered_by(load: &[&str]) {
     let desk = CardDesk::with(Centre::empty(600), |centre| {
         let make = ["population", "--persons", "600", "--seed", "7", "--date", "20261101"];
         centre.loadgen(&[&make[..], &["--cards", "80", "--out", "population"]].concat());
         let files = ["insurers", "members", "cards"].map(|name| format!("population/{name}.csv"));
-        let said = centre.shikaku(&["load", &files[0], &files[1], &files[2]]);
+        let said = centre.shikaku(&[load, &[&files[0], &files[1], &files[2]]].concat());
         assert!(!said.contains("REJECTED"), "{said}");
     });
     let holds = |index: &u64| has_card(7, *index, 80);

@@ -162,10 +162,10 @@ pub enum StoreError {
     /// ask again where waiting for a disk holds up nobody. See [`crate::Reader::in_memory`].
     #[error("the record is not in memory: ask again in a moment")]
     NotInMemory,
-    /// A bulk load was asked for where people are registered already.
+    /// A bulk load was asked for where there is something of its kind already.
     #[error(
-        "{} holds registrations, and a bulk load fills an empty store: load without --bulk, or \
-         into a new store",
+        "{} holds registrations, or cards, and a bulk load of them fills an empty store: load \
+         without --bulk, or into a new store",
         path.display()
     )]
     NotEmpty {
@@ -319,7 +319,7 @@ impl StoreError {
                 "データを読み込んでいます。数秒後にもう一度お試しください。".to_owned()
             }
             Self::NotEmpty { path } => format!(
-                "{}には加入者情報が登録済みです。--bulkを付けずに取り込むか、新しい保存先を使用してください。",
+                "{}には加入者またはカードの情報が登録済みです。--bulkを付けずに取り込むか、新しい保存先を使用してください。",
                 path.display()
             ),
             Self::SnapshotDamaged { path } => format!(

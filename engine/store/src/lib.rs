@@ -49,7 +49,7 @@ mod verify;
 mod writer;
 
 pub use bulk::{
-    BUFFER_BYTES, BulkCursor, BulkLoad, BulkProgress, BulkSummary, Collected, Collector,
+    BUFFER_BYTES, BulkCursor, BulkKind, BulkLoad, BulkProgress, BulkSummary, Collected, Collector,
 };
 pub use cards::{CardAction, CardBinding, CardEvent};
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};

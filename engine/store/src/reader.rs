@@ -215,12 +215,12 @@ impl Reader {
         Arc::clone(&self.masters)
     }
 
-    /// Whether nobody is registered.
-    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+    /// Whether these tables have no row.
+    pub(crate) fn is_empty(&self, tables: &[Table]) -> Result<bool, StoreError> {
         let mut is_empty = true;
         for shard in self.shards.iter() {
-            for table in [Table::Entry, Table::Person] {
-                shard.scan(table, &[], &mut |_, _| {
+            for table in tables {
+                shard.scan(*table, &[], &mut |_, _| {
                     is_empty = false;
                     ControlFlow::Break(())
                 })?;

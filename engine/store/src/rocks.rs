@@ -261,7 +261,7 @@ impl RocksShard {
             })?;
             files.push(file);
         }
-        for table in [Table::Holder, Table::Entry, Table::Person] {
+        for table in [Table::Holder, Table::Entry, Table::Person, Table::Certificate] {
             let files: Vec<_> = files.iter().filter(|file| file.table == table).collect();
             if !files.is_empty() && (table == Table::Holder || self.has_no_rows(table)?) {
                 self.ingest(table, &files)?;

@@ -11,10 +11,11 @@
 mod testing;
 
 use proptest::prelude::*;
-use shikaku_domain::{Holder, InsurerNumber, MemberChange, Personal};
+use shikaku_domain::{CardCertificateId, Holder, InsurerNumber, MemberChange, PersonId, Personal};
 use shikaku_store::{
-    Batch, BulkCursor, BulkLoad, BulkSummary, FileId, InPlace, LocalLog, MemoryLog, OperationId,
-    Reader, Store, StoreError, StoreOptions, Writer, open_memory, rebuild, verify,
+    Batch, BulkCursor, BulkKind, BulkLoad, BulkSummary, CardBinding, FileId, InPlace, LocalLog,
+    MemoryLog, OperationId, Reader, Store, StoreError, StoreOptions, Writer, open_memory, rebuild,
+    verify,
 };
 use std::fs;
 use std::ops::ControlFlow;
@@ -42,7 +43,7 @@ impl Open {
     }
 
     fn begin(&self) -> Result<BulkLoad, StoreError> {
-        BulkLoad::open(&self.path, &NAMES, &self.writer, &self.reader)
+        BulkLoad::open(&self.path, BulkKind::Members, &NAMES, &self.writer, &self.reader)
     }
 
     /// Takes these changes in one round, on two threads' collectors.
@@ -195,7 +196,9 @@ fn a_load_of_other_files_gives_the_one_that_was_cut_off_up() {
     let mut load = store.begin().unwrap();
     store.collect(&mut load, 0, &persons(20));
     drop(load);
-    let other = BulkLoad::open(&store.path, &[b"other.csv"], &store.writer, &store.reader).unwrap();
+    let names: &[&[u8]] = &[b"other.csv"];
+    let other = BulkLoad::open(&store.path, BulkKind::Members, names, &store.writer, &store.reader);
+    let other = other.unwrap();
     assert_eq!(*other.cursor(), BulkCursor::default());
     assert_eq!(fs::read_dir(store.path.join("bulk")).unwrap().count(), 1);
 }
@@ -206,6 +209,42 @@ fn only_an_empty_store_is_filled_in_bulk() {
     let mut store = Open::new(folder.path());
     store.submit(&persons(1));
     assert_eq!(store.begin().err(), Some(StoreError::NotEmpty { path: store.path.clone() }));
+}
+
+#[test]
+fn cards_are_bound_in_bulk_and_the_last_line_of_a_certificate_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Open::new(folder.path());
+    store.load(&persons(30), 30);
+    let person = |number| PersonId::from_number(number).unwrap();
+    let certificate = |number| CardCertificateId { authority: 7, serial: number };
+    let begin = |store: &Open| {
+        BulkLoad::open(&store.path, BulkKind::Cards, &[b"cards"], &store.writer, &store.reader)
+    };
+    let mut load = begin(&store).unwrap();
+    // The later line is in the earlier round's place of the merge, and in another thread's run.
+    let mut collectors = [load.collector(), load.collector()];
+    for number in 1..=30 {
+        let binding = |person| CardBinding { certificate: certificate(number), person, at: 5 };
+        collectors[0].bind(100 + number, &binding(person(number)));
+        collectors[1].bind(number, &binding(person(31 - number)));
+    }
+    let rows = collectors.into_iter().map(Into::into).collect();
+    let done = vec![("cd".repeat(32), 60, 0)];
+    let cursor = BulkCursor { done, ..BulkCursor::default() };
+    load.checkpoint(rows, cursor, &mut store.writer, &store.shards).unwrap();
+    store.finish(load);
+    let holders = |reader: &Reader| {
+        (1..=31).map(|number| reader.card_holder(certificate(number)).unwrap()).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (1..=30).map(|number| Some(person(number))).chain([None]).collect();
+    assert_eq!(holders(&store.reader), expected);
+    assert!(matches!(begin(&store).err(), Some(StoreError::NotEmpty { .. })));
+    let path = store.path.clone();
+    drop(store);
+    assert!(verify(&path).unwrap().is_sound());
+    rebuild(&path, None, &mut |_| {}).unwrap();
+    assert_eq!(holders(&Open::new(folder.path()).reader), expected);
 }
 
 #[test]

@@ -19,7 +19,8 @@ mod resolve;
 mod sort;
 mod state;
 
-use crate::cards::record::holder_keys;
+use crate::cards::CardBinding;
+use crate::cards::record::{certificate_key, encode_binding, holder_keys};
 use crate::change::{Change, OperationId, Position, Table, shard_of_key};
 use crate::codec::Damage;
 use crate::error::StoreError;
@@ -76,11 +77,21 @@ pub struct BulkLoad {
     reader: Reader,
 }
 
+/// What a bulk load brings. Each kind needs a store that has none of it yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkKind {
+    /// Everybody's registrations.
+    Members,
+    /// Whose certificates there are. Their holders are registered already.
+    Cards,
+}
+
 /// Takes the changes of one thread.
 pub struct Collector<'b> {
     load: &'b BulkLoad,
     buffer: Buffer,
     holders: Buffer,
+    certificates: Buffer,
     key: Vec<u8>,
 }
 
@@ -103,10 +114,20 @@ impl Collector<'_> {
         self.buffer.push(self.load.shard(Table::Person, &person), &self.key, &value);
     }
 
+    /// Takes one binding. `sequence` orders those of one certificate: the highest counts.
+    pub fn bind(&mut self, sequence: u64, binding: &CardBinding) {
+        let certificate = certificate_key(binding.certificate);
+        self.key.clear();
+        self.key.extend(certificate);
+        self.key.extend(sequence.to_be_bytes());
+        let shard = self.load.shard(Table::Certificate, &certificate);
+        self.certificates.push(shard, &self.key, &encode_binding(binding));
+    }
+
     /// Whether it is time for [`BulkLoad::checkpoint`].
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        self.buffer.len() + self.holders.len() >= BUFFER_BYTES
+        self.buffer.len() + self.holders.len() + self.certificates.len() >= BUFFER_BYTES
     }
 }
 
@@ -115,16 +136,21 @@ impl BulkLoad {
     /// go on. A load of other names that was cut off is given up and its files are removed.
     ///
     /// # Errors
-    /// [`StoreError::NotEmpty`] when anybody is registered, or what the disk reports.
+    /// [`StoreError::NotEmpty`] when there is any row of this kind, or what the disk reports.
     pub fn open<L: ChangeLog>(
         store: &Path,
+        kind: BulkKind,
         what: &[&[u8]],
         writer: &Writer<L>,
         reader: &Reader,
     ) -> Result<Self, StoreError> {
         let plan = plan(what, writer.log())?;
         clear_up(store, &plan, writer.log())?;
-        if !reader.is_empty()? {
+        let tables: &[Table] = match kind {
+            BulkKind::Members => &[Table::Entry, Table::Person],
+            BulkKind::Cards => &[Table::Certificate],
+        };
+        if !reader.is_empty(tables)? {
             return Err(StoreError::NotEmpty { path: store.to_owned() });
         }
         let folder = load_folder(store, &plan);
@@ -160,7 +186,13 @@ impl BulkLoad {
     /// Takes changes on one thread.
     #[must_use]
     pub const fn collector(&self) -> Collector<'_> {
-        Collector { load: self, buffer: Buffer::new(), holders: Buffer::new(), key: Vec::new() }
+        Collector {
+            load: self,
+            buffer: Buffer::new(),
+            holders: Buffer::new(),
+            certificates: Buffer::new(),
+            key: Vec::new(),
+        }
     }
 
     /// Makes what was collected durable, together with how far the files were read.
@@ -179,9 +211,11 @@ impl BulkLoad {
         let run = |table: Table, shard: u16, index: usize| {
             folder.join(format!("{}-{shard:02}-{round:05}-{index:02}.run", table.name()))
         };
-        in_parallel(buffers.len(), buffers, |index, Collected { mut rows, mut holders }| {
+        in_parallel(buffers.len(), buffers, |index, collected| {
+            let Collected { mut rows, mut holders, mut certificates } = collected;
             rows.write(|shard| run(Table::Person, shard, index))?;
-            holders.write(|shard| run(Table::Holder, shard, index))
+            holders.write(|shard| run(Table::Holder, shard, index))?;
+            certificates.write(|shard| run(Table::Certificate, shard, index))
         })?;
         self.log_towns(writer, shards)?;
         self.state.rounds += 1;
@@ -239,7 +273,8 @@ impl BulkLoad {
         };
         let (mut files, summary) = self.resolve(&report)?;
         files.extend(self.build(&report)?);
-        files.extend(self.holders()?);
+        files.extend(self.last_rows(Table::Holder, 0)?);
+        files.extend(self.last_rows(Table::Certificate, size_of::<u64>())?);
         let changes = self.changes(&files, &summary);
         let position = writer.put_changes(self.state.plan, changes, shards)?;
         let folder = self.folder;
@@ -330,22 +365,32 @@ impl BulkLoad {
         Ok(files.flat_map(|(shard, files)| files.into_iter().map(move |f| (shard, f))).collect())
     }
 
-    /// From runs by holder to their table files, each key once.
-    fn holders(&self) -> Result<Vec<(usize, TableFile)>, StoreError> {
+    /// From a table's runs to its files: the last row of each key, whose last bytes in the runs
+    /// are a sequence number of this many bytes.
+    fn last_rows(
+        &self,
+        table: Table,
+        sequence_bytes: usize,
+    ) -> Result<Vec<(usize, TableFile)>, StoreError> {
         let of_shards = in_parallel(processors(), (0..self.shards).collect(), |_, shard| {
-            let options = file_options(Table::Holder);
-            let plan = self.state.plan;
-            let mut files = TableFiles::new(&self.folder, plan, Table::Holder, shard, &options);
-            let mut last = Vec::new();
-            Merge::open(&self.folder, &self.runs(&format!("holder-{shard:02}-"))?)?.each(
-                |key, value| {
-                    if last != key {
-                        last = key.to_vec();
-                        files.put(key, value)?;
+            let options = file_options(table);
+            let mut files = TableFiles::new(&self.folder, self.state.plan, table, shard, &options);
+            let (mut last_key, mut last_value) = (Vec::new(), Vec::new());
+            let runs = self.runs(&format!("{}-{shard:02}-", table.name()))?;
+            Merge::open(&self.folder, &runs)?.each(|key, value| {
+                let (key, _) = key.split_at(key.len().saturating_sub(sequence_bytes));
+                if last_key != key {
+                    if !last_key.is_empty() {
+                        files.put(&last_key, &last_value)?;
                     }
-                    Ok(())
-                },
-            )?;
+                    key.clone_into(&mut last_key);
+                }
+                value.clone_into(&mut last_value);
+                Ok(())
+            })?;
+            if !last_key.is_empty() {
+                files.put(&last_key, &last_value)?;
+            }
             files.finish().map(|files| (shard, files))
         })?;
         let files = of_shards.into_iter();
@@ -417,7 +462,7 @@ impl BulkLoad {
         let is_counted = |name: &str| {
             let mut parts = name.split('-');
             let round = parts.nth(2).and_then(|round| round.parse::<u64>().ok());
-            (name.starts_with("person-") || name.starts_with("holder-"))
+            COLLECTED.iter().any(|table| name.split('-').next() == Some(table.name()))
                 && name.ends_with(".run")
                 && round.is_some_and(|round| round < rounds)
         };
@@ -426,15 +471,20 @@ impl BulkLoad {
     }
 }
 
+/// The tables whose runs are written while files are read.
+const COLLECTED: [Table; 3] = [Table::Person, Table::Holder, Table::Certificate];
+
 /// A collector's rows, free of the load that they were collected for.
 pub struct Collected {
     rows: Buffer,
     holders: Buffer,
+    certificates: Buffer,
 }
 
 impl From<Collector<'_>> for Collected {
     fn from(collector: Collector<'_>) -> Self {
-        Self { rows: collector.buffer, holders: collector.holders }
+        let Collector { load: _, buffer: rows, holders, certificates, key: _ } = collector;
+        Self { rows, holders, certificates }
     }
 }
 
