@@ -35,24 +35,6 @@ const KATAKANA: [char; 43] = [
     'チ', 'ツ', 'テ', 'ト', 'ナ', 'ニ', 'ネ', 'ノ', 'ハ', 'ヒ', 'フ', 'ホ', 'マ', 'ミ', 'ム', 'メ',
     'モ', 'ヤ', 'ユ', 'ラ', 'リ', 'ル', 'レ', 'ロ', 'ワ', 'ン', 'ッ',
 ];
-const SIGN_CODES: [u16; SIGNS.len()] = codes(&SIGNS);
-const KATAKANA_CODES: [u16; KATAKANA.len()] = codes(&KATAKANA);
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "both tables are above, below U+10000 and of one length"
-)]
-const fn codes<const N: usize>(signs: &[char; N]) -> [u16; N] {
-    let mut codes = [0; N];
-    let mut at = 0;
-    while at < N {
-        codes[at] = signs[at] as u16;
-        at += 1;
-    }
-    codes
-}
-
 const KATAKANA_FIRST: u8 = 0xD4;
 const KANJI_FIRST: u8 = 0x80;
 const KANJI_LAST: u8 = 0xD1;
@@ -96,40 +78,32 @@ fn put_char(out: &mut Vec<u8>, c: char, page: Page) {
     }
 }
 
-/// A character as a record holds it.
-enum Packed {
-    /// One of ASCII: itself.
-    Ascii(u8),
-    /// Any other short form. All of them lie from U+0800 to U+FFFF and outside the surrogates, so
-    /// that their UTF-8 has three bytes.
-    Short(u16),
-    /// Written as its code point.
-    Other(char),
-}
-
 // HOT PATH
-fn take_char(bytes: &mut Bytes<'_>, page: Page) -> Result<Packed, Damage> {
+fn take_char(bytes: &mut Bytes<'_>, page: Page) -> Result<char, Damage> {
     const UNKNOWN: Damage = "no such character";
     let lead = bytes.byte()?;
-    let row = |high: u8, low: u8| Ok(Packed::Short(u16::from_be_bytes([high, low])));
-    let listed = |codes: &[u16], first: u8| {
-        codes.get(usize::from(lead - first)).map(|code| Packed::Short(*code)).ok_or(UNKNOWN)
-    };
-    match (page, lead) {
-        (_, 0x20..=0x7E) => Ok(Packed::Ascii(lead)),
+    let code = match (page, lead) {
+        (_, 0x20..=0x7E) => return Ok(char::from(lead)),
         (_, OTHER) => {
             let [high, middle, low] = bytes.array()?;
-            let code = u32::from_be_bytes([0, high, middle, low]);
-            char::from_u32(code).map(Packed::Other).ok_or(UNKNOWN)
+            u32::from_be_bytes([0, high, middle, low])
         }
-        (Page::Kana, 0x80..=0xBE) => row(0xFF, 0x61 + (lead - KANJI_FIRST)),
-        (Page::Common, KANJI_FIRST..=KANJI_LAST) => row(lead - KANJI_FIRST + 0x4E, bytes.byte()?),
-        (Page::Common, KANA_ROW) => row(0x30, bytes.byte()?),
-        (Page::Common, WIDTH_ROW) => row(0xFF, bytes.byte()?),
-        (Page::Common, 0..0x20) => listed(&SIGN_CODES, 0),
-        (Page::Common, KATAKANA_FIRST..=0xFE) => listed(&KATAKANA_CODES, KATAKANA_FIRST),
-        (Page::Common | Page::Kana, _) => Err(UNKNOWN),
-    }
+        (Page::Kana, 0x80..=0xBE) => 0xFF61 + u32::from(lead - KANJI_FIRST),
+        (Page::Common, KANJI_FIRST..=KANJI_LAST) => {
+            u32::from_be_bytes([0, 0, lead - KANJI_FIRST + 0x4E, bytes.byte()?])
+        }
+        (Page::Common, KANA_ROW) => u32::from_be_bytes([0, 0, 0x30, bytes.byte()?]),
+        (Page::Common, WIDTH_ROW) => u32::from_be_bytes([0, 0, 0xFF, bytes.byte()?]),
+        (Page::Common, 0..0x20) => {
+            return SIGNS.get(usize::from(lead)).copied().ok_or(UNKNOWN);
+        }
+        (Page::Common, KATAKANA_FIRST..=0xFE) => {
+            let at = usize::from(lead - KATAKANA_FIRST);
+            return KATAKANA.get(at).copied().ok_or(UNKNOWN);
+        }
+        (Page::Common | Page::Kana, _) => return Err(UNKNOWN),
+    };
+    char::from_u32(code).ok_or(UNKNOWN)
 }
 
 /// Bytes of an [`Arena`] on the stack: the texts of a usual registration take 200 in UTF-8, and
@@ -180,12 +154,6 @@ impl<'a> Arena<'a> {
     }
 }
 
-/// UTF-8 of U+0800 to U+FFFF.
-fn three_bytes(code: u16) -> [u8; 3] {
-    let [high, low] = code.to_be_bytes();
-    [0xE0 | high >> 4, 0x80 | (high & 0xF) << 2 | low >> 6, 0x80 | low & 0x3F]
-}
-
 /// One text of an [`Arena`] while it is written.
 pub(super) struct Line<'s> {
     space: &'s mut [u8],
@@ -198,28 +166,16 @@ impl Line<'_> {
     pub(super) fn packed(&mut self, from: &mut Bytes<'_>, page: Page) -> Result<(), Damage> {
         let mut packed = Bytes::new(from.counted()?);
         while !packed.is_empty() {
-            match take_char(&mut packed, page)? {
-                Packed::Ascii(byte) => self.push_bytes([byte]),
-                Packed::Short(code) => self.push_bytes(three_bytes(code)),
-                Packed::Other(c) => self.push(c),
-            }
+            self.push(take_char(&mut packed, page)?);
         }
         Ok(())
     }
 
     pub(super) fn push(&mut self, c: char) {
-        self.push_str(c.encode_utf8(&mut [0; 4]));
-    }
-
-    /// Appends one character's UTF-8.
-    fn push_bytes<const N: usize>(&mut self, utf8: [u8; N]) {
-        let rest = self.space.get_mut(self.used..).unwrap_or_default();
-        match (&self.spilled, rest.first_chunk_mut()) {
-            (None, Some(slot)) => {
-                *slot = utf8;
-                self.used += N;
-            }
-            (Some(_), _) | (None, None) => self.push_str(str::from_utf8(&utf8).unwrap_or_default()),
+        let slot = self.space.get_mut(self.used..).filter(|slot| slot.len() >= c.len_utf8());
+        match (&self.spilled, slot) {
+            (None, Some(slot)) => self.used += c.encode_utf8(slot).len(),
+            (Some(_), _) | (None, None) => self.push_str(c.encode_utf8(&mut [0; 4])),
         }
     }
 
