@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Bytes of the body.
     #[arg(long)]
     bytes: usize,
+    /// Without TLS.
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Serves until it is killed.
@@ -50,13 +53,18 @@ pub(super) async fn serve(args: Args) -> Result<(), BenchError> {
     .client_request_timeout(Duration::from_millis(options.client_request_timeout_ms))
     .keep_alive(Duration::from_secs(options.keep_alive_seconds))
     .shutdown_timeout(options.drain_seconds)
-    .on_connect(remember_peer(quotas))
-    .bind_rustls_0_23(options.listen, tls.server_config().as_ref().clone())
-    .map_err(BenchError::io("the port"))?;
+    .on_connect(remember_peer(quotas));
+    let (scheme, server) = if args.plain {
+        ("http", server.bind(options.listen))
+    } else {
+        let tls = tls.server_config().as_ref().clone();
+        ("https", server.bind_rustls_0_23(options.listen, tls))
+    };
+    let server = server.map_err(BenchError::io("the port"))?;
     if let Some(address) = server.addrs().first() {
         #[expect(clippy::print_stdout, reason = "whoever started this waits for the line")]
         {
-            println!("constant: serving https://{address}");
+            println!("constant: serving {scheme}://{address}");
         }
     }
     server.run().await.map_err(BenchError::io("the server"))

@@ -1,4 +1,5 @@
-//! Lookups a second through the whole engine, beside the same server answering a constant body.
+//! Lookups a second through the whole engine, beside the same server answering a constant body; and
+//! that server with mutual TLS beside itself without.
 //!
 //! The runs alternate and their order is turned round from pair to pair, so that what else the
 //! machine does falls on both. Ratios are of pairs.
@@ -31,18 +32,27 @@ pub(super) struct Args {
     interface: String,
 }
 
-/// The two servers that are compared.
+/// The servers that are compared.
 struct Rivals<'a> {
     centre: &'a Centre,
     engine: Server,
     constant: Server,
+    /// The constant one without TLS.
+    plain: Server,
     interface: &'a str,
     seconds: u64,
 }
 
+/// Runs that alternated.
 struct Pair {
     engine: Run,
     constant: Run,
+}
+
+/// As [`Pair`], of the constant server.
+struct WithAndWithoutTls {
+    mtls: Run,
+    plain: Run,
 }
 
 pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
@@ -54,7 +64,8 @@ pub(super) fn measure(args: &Args, out: &Path) -> Result<Report, BenchError> {
     let saturation = summary(closed.iter().map(|pair| pair.engine.per_second)).median;
     let rate = u32::try_from(whole(saturation * OPEN_LOOP_SHARE)).unwrap_or(u32::MAX);
     let open = rivals.pairs(args.pairs, &format!("{rate}/s"), Pace::PerSecond(rate.max(1)))?;
-    Ok(report(args, &rivals, rate, &closed, &open))
+    let tls = rivals.with_and_without_tls(args.pairs)?;
+    Ok(report(args, &rivals, rate, &closed, &open, &tls))
 }
 
 impl<'a> Rivals<'a> {
@@ -65,12 +76,31 @@ impl<'a> Rivals<'a> {
         let asked = Asked::Lookups(&args.interface);
         let real = run(centre, &engine, asked, Pace::Closed, CALIBRATION_SECONDS)?;
         let wanted = whole(real.answer_bytes.round());
-        let first = start_constant(centre, wanted)?;
+        let first = start_constant(centre, wanted, &[])?;
         let with_head = run(centre, &first, Asked::Constant, Pace::Closed, CALIBRATION_SECONDS)?;
         let head = whole(with_head.answer_bytes.round()).saturating_sub(wanted);
         drop(first);
-        let constant = start_constant(centre, wanted.saturating_sub(head))?;
-        Ok(Self { centre, engine, constant, interface: &args.interface, seconds: args.seconds })
+        let bytes = wanted.saturating_sub(head);
+        let constant = start_constant(centre, bytes, &[])?;
+        let plain = start_constant(centre, bytes, &["--plain"])?;
+        let (interface, seconds) = (args.interface.as_str(), args.seconds);
+        Ok(Self { centre, engine, constant, plain, interface, seconds })
+    }
+
+    fn with_and_without_tls(&self, count: u64) -> Result<Vec<WithAndWithoutTls>, BenchError> {
+        (0..count)
+            .map(|number| {
+                say(&format!("mutual TLS beside plain: pair {} of {count}", number + 1));
+                let run = |server| self.run(server, Asked::Constant, Pace::Closed);
+                if number % 2 == 0 {
+                    let mtls = run(&self.constant)?;
+                    Ok(WithAndWithoutTls { mtls, plain: run(&self.plain)? })
+                } else {
+                    let plain = run(&self.plain)?;
+                    Ok(WithAndWithoutTls { mtls: run(&self.constant)?, plain })
+                }
+            })
+            .collect()
     }
 
     fn pairs(&self, count: u64, what: &str, pace: Pace) -> Result<Vec<Pair>, BenchError> {
@@ -108,10 +138,10 @@ impl<'a> Rivals<'a> {
     }
 }
 
-fn start_constant(centre: &Centre, bytes: u64) -> Result<Server, BenchError> {
+fn start_constant(centre: &Centre, bytes: u64, options: &[&str]) -> Result<Server, BenchError> {
     let mut command = centre.pinned.command(SERVER_CORE, &program("shikaku-bench")?);
     command.args(["constant", "--bytes", &bytes.to_string(), "--config"]);
-    command.arg(centre.path("shikaku.toml"));
+    command.arg(centre.path("shikaku.toml")).args(options);
     Server::start(command, &centre.path("constant.log"))
 }
 
@@ -123,7 +153,14 @@ fn ratio(pairs: &[Pair], number: fn(&Run) -> f64) -> Summary {
     summary(pairs.iter().map(|pair| number(&pair.engine) / number(&pair.constant).max(1e-9)))
 }
 
-fn report(args: &Args, rivals: &Rivals<'_>, rate: u32, closed: &[Pair], open: &[Pair]) -> Report {
+fn report(
+    args: &Args,
+    rivals: &Rivals<'_>,
+    rate: u32,
+    closed: &[Pair],
+    open: &[Pair],
+    tls: &[WithAndWithoutTls],
+) -> Report {
     let engine: fn(&Pair) -> &Run = |pair| &pair.engine;
     let constant: fn(&Pair) -> &Run = |pair| &pair.constant;
     let row = |name: &str, pairs, number: fn(&Run) -> f64, decimals| {
@@ -145,19 +182,24 @@ fn report(args: &Args, rivals: &Rivals<'_>, rate: u32, closed: &[Pair], open: &[
         row(&format!("p50 at {rate}/s, us"), open, |run| run.p50_us, 0),
         row(&format!("p99 at {rate}/s, us"), open, |run| run.p99_us, 0),
     ];
+    let tls_ratio =
+        summary(tls.iter().map(|pair| pair.mtls.per_second / pair.plain.per_second.max(1e-9)));
     let invalid = closed.iter().chain(open).flat_map(|pair| [&pair.engine, &pair.constant]);
+    let invalid = invalid.chain(tls.iter().flat_map(|pair| [&pair.mtls, &pair.plain]));
     let invalid = invalid.filter(|run| !run.invalid.is_empty()).count();
     let machine = machine(rivals.centre.pinned);
     let markdown = format!(
         "# Lookups over HTTP ({interface}) against a constant body\n\n{pairs} pairs of {seconds} s, \
          {persons} persons, mTLS, 64 kept-alive connections, one worker. Median (range); the ratio \
          is that of pairs. {invalid} of {runs} runs are invalid by the generator's own \
-         rules.\n\n{table}\n{machine}",
+         rules.\n\n{table}\nThe constant server with mutual TLS / without, requests/s: \
+         {tls_ratio}.\n\n{machine}",
         interface = args.interface,
         pairs = args.pairs,
         seconds = args.seconds,
         persons = args.persons,
-        runs = 2 * (closed.len() + open.len()),
+        runs = 2 * (closed.len() + open.len() + tls.len()),
+        tls_ratio = tls_ratio.text(2),
         table = table(&["", "engine", "constant", "engine / constant"], &rows),
         machine = machine_text(&machine),
     );
@@ -179,6 +221,10 @@ fn report(args: &Args, rivals: &Rivals<'_>, rate: u32, closed: &[Pair], open: &[
         "invalid_runs": invalid,
         "closed": runs(closed),
         "open": runs(open),
+        "mtls_to_plain_ratio": tls_ratio.to_json(),
+        "tls": tls.iter().map(|pair| json!({
+            "mtls": pair.mtls.to_json(), "plain": pair.plain.to_json(),
+        })).collect::<Vec<_>>(),
     });
     let name = match args.interface.as_str() {
         "v1" => "lookup".to_owned(),
