@@ -36,7 +36,7 @@ cache_mib = 2048
 file = "accounts.toml"
 token_key = "token.key"
 [log]
-filter = "warn"
+filter = "warn,shikaku_engine::actors::resident=info"
 "#;
 
 /// What an engine that takes cards has besides.
