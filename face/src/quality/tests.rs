@@ -7,7 +7,7 @@ fn picture(mean: u8, swing: u8) -> Picture {
     let byte = |at: u32| {
         let (x, y) = (at % 640, at / 640);
         // Blotches of nine pixels and dots of three.
-        let high = (x / 9 + y / 9) % 2 == 0 || (x / 3 + y / 3) % 4 == 0;
+        let high = (x / 9 + y / 9).is_multiple_of(2) || (x / 3 + y / 3).is_multiple_of(4);
         if high { mean.saturating_add(swing) } else { mean.saturating_sub(swing) }
     };
     let rgb = (0..640 * 480).flat_map(|at| [byte(at); 3]).collect();
@@ -84,7 +84,7 @@ fn a_head_that_is_turned_bowed_or_tilted_is_told_apart() {
 
 #[test]
 fn a_face_without_detail_in_one_direction_is_shaken() {
-    let stripes = |x: u32| if x / 9 % 2 == 0 { 170 } else { 90 };
+    let stripes = |x: u32| if (x / 9).is_multiple_of(2) { 170 } else { 90 };
     let rgb = (0..640 * 480_u32).flat_map(|at| [stripes(at % 640); 3]).collect();
     let shaken = Picture::from_rgb(640, 480, rgb).unwrap();
     assert_eq!(advice(&shaken, &face(2.5, 0.0, MIDDLE)), Some(Advice::HoldStill));
