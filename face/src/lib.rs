@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod fuzzing;
 pub mod manifest;
 pub mod network;
+pub mod refine;
 pub mod verify;
 
 pub use error::FaceError;

@@ -3,6 +3,7 @@
 use crate::FaceError;
 use crate::detect;
 use crate::network::{MODEL_BYTES_MAX, Network};
+use crate::refine;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -34,6 +35,8 @@ pub struct Manifest {
 pub enum Role {
     /// Finds faces and their landmarks.
     Detector,
+    /// Makes the landmarks of an aligned face exact.
+    Landmarks,
     /// Makes a vector of an aligned face.
     Embedder,
     /// Tells a person from a print or a screen.
@@ -46,6 +49,7 @@ impl Role {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Detector => "detector",
+            Self::Landmarks => "landmarks",
             Self::Embedder => "embedder",
             Self::Liveness => "liveness",
         }
@@ -94,7 +98,7 @@ pub struct Input {
     pub mean: Vec<f32>,
     /// Multiplied afterwards; one per channel.
     pub scale: Vec<f32>,
-    /// `arcface-112` for an embedder, `letterbox` for a detector.
+    /// `arcface-112` for an embedder or landmarks, `letterbox` for a detector.
     #[serde(default)]
     pub alignment: Option<String>,
     /// Liveness: the side of the square crop in sides of the face's box.
@@ -253,6 +257,7 @@ impl Manifest {
         let network = Network::load(&model.name, &onnx, &model.input, &model.output.name)?;
         let wanted = match model.role {
             Role::Detector => detect::outputs(&model.input),
+            Role::Landmarks => refine::OUTPUTS,
             Role::Embedder => model.output.dimension,
             Role::Liveness => 1,
         };

@@ -106,9 +106,9 @@ def train(options):
     torch.manual_seed(options.seed)
     run = Run("landmarks", device, Landmarks(), 2e-3, options)
     random = np.random.default_rng([options.seed, run.seen])
-    data = hold_out(1000)
+    data = hold_out(400)
     arguments = ["landmarks", "--seed", str(options.seed + run.seen), "--threads", str(options.threads)]
-    ring = Ring(arguments, LAYOUT, options.ring // 3, 2000, USES)
+    ring = Ring(arguments, LAYOUT, options.ring // 3, 500, USES)
 
     def draw(number: int):
         batch = ring.draw(random, number)
