@@ -19,6 +19,10 @@ pub const TEMPLATE: [Point; 5] = [
 const TEMPLATE_SIDE: f32 = 112.0;
 /// The most samples a side that are averaged for one pixel when a square is made smaller.
 const SAMPLES_MAX: u32 = 8;
+/// The same when a face is aligned, and how many of the picture's pixels lie between two of them:
+/// sampling between pixels smooths by itself.
+const ALIGNED_SAMPLES_MAX: u32 = 4;
+const ALIGNED_SAMPLE_PIXELS: f32 = 1.5;
 
 /// Turning, scaling and moving: `(x, y)` becomes `(a x - b y + dx, b x + a y + dy)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,13 +72,20 @@ fn mean(points: &[Point; 5]) -> Point {
     [x / 5.0, y / 5.0]
 }
 
-/// The face with these landmarks as the input asks, aligned to [`TEMPLATE`]; black outside the
-/// picture. Nothing when the landmarks make no face.
+/// The face with these landmarks as the input asks, aligned to [`TEMPLATE`] and, where it is made
+/// smaller, averaged; black outside the picture. Nothing when the landmarks make no face.
 #[must_use]
 pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Option<Vec<f32>> {
     let back = Similarity::fit(landmarks, &TEMPLATE)?.inverse();
     let (sx, sy) = (TEMPLATE_SIDE / side(input.width), TEMPLATE_SIDE / side(input.height));
-    Some(fill(input, |x, y| bilinear(picture, back.apply([side(x) * sx, side(y) * sy]))))
+    let step = back.a.hypot(back.b) * sx.max(sy);
+    let samples = samples(step / ALIGNED_SAMPLE_PIXELS, ALIGNED_SAMPLES_MAX);
+    Some(fill(input, |x, y| {
+        averaged(samples, |right, down| {
+            let place = [(side(x) + right - 0.5) * sx, (side(y) + down - 0.5) * sy];
+            bilinear(picture, back.apply(place))
+        })
+    }))
 }
 
 /// The square of this side about a centre, made as small as the input by averaging; outside the
@@ -82,24 +93,31 @@ pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Opti
 #[must_use]
 pub fn square(picture: &Picture, centre: Point, side_pixels: f32, input: &Input) -> Vec<f32> {
     let step = [side_pixels / side(input.width), side_pixels / side(input.height)];
-    let origin = [centre[0] - side_pixels / 2.0, centre[1] - side_pixels / 2.0];
-    let samples = (1..SAMPLES_MAX).find(|n| side(*n) >= step[0]).unwrap_or(SAMPLES_MAX);
-    let edge = [side(picture.width() - 1), side(picture.height() - 1)];
+    let [left, top] = centre.map(|middle| middle - side_pixels / 2.0);
+    let [last_x, last_y] = [picture.width(), picture.height()].map(|pixels| side(pixels - 1));
+    let samples = samples(step[0], SAMPLES_MAX);
     fill(input, |x, y| {
-        let mut sum = [0.0; 3];
-        for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
-            let at = |pixel: u32, part: u32, axis: usize| {
-                let place = side(pixel) + (side(part) + 0.5) / side(samples);
-                let origin = origin.get(axis).copied().unwrap_or_default();
-                let step = step.get(axis).copied().unwrap_or_default();
-                let edge = edge.get(axis).copied().unwrap_or_default();
-                (origin + place * step - 0.5).clamp(0.0, edge)
-            };
-            let sample = bilinear(picture, [at(x, i, 0), at(y, j, 1)]);
-            sum.iter_mut().zip(sample).for_each(|(sum, sample)| *sum += sample);
-        }
-        sum.map(|sum| sum / side(samples * samples))
+        averaged(samples, |right, down| {
+            let px = left + (side(x) + right) * step[0] - 0.5;
+            let py = top + (side(y) + down) * step[1] - 0.5;
+            bilinear(picture, [px.clamp(0.0, last_x), py.clamp(0.0, last_y)])
+        })
     })
+}
+
+/// How many samples a side are as fine as `step` to one.
+fn samples(step: f32, most: u32) -> u32 {
+    (1..most).find(|n| side(*n) >= step).unwrap_or(most)
+}
+
+/// The mean of samples spread over a pixel, each given from the pixel's upper left corner.
+fn averaged(samples: u32, sample: impl Fn(f32, f32) -> [f32; 3]) -> [f32; 3] {
+    let part = |n: u32| (side(n) + 0.5) / side(samples);
+    let mut sum = [0.0; 3];
+    for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
+        sum.iter_mut().zip(sample(part(i), part(j))).for_each(|(sum, one)| *sum += one);
+    }
+    sum.map(|sum| sum / side(samples * samples))
 }
 
 /// A tensor in the input's layout from its pixels' red, green and blue (0 to 255).
@@ -156,6 +174,7 @@ pub(crate) fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Channels;
     use proptest::prelude::*;
 
     proptest! {
@@ -173,6 +192,31 @@ mod tests {
                 prop_assert!((x - landmark[0]).abs() < 0.5 && (y - landmark[1]).abs() < 0.5);
             }
         }
+    }
+
+    /// A picture of lines one pixel wide is grey when it is made small enough, whatever falls on what.
+    #[test]
+    fn a_large_face_is_averaged_and_a_small_one_only_sampled() {
+        let lines = |n: usize| if (n / 3).is_multiple_of(2) { 0 } else { 255 };
+        let picture = Picture::from_rgb(900, 900, (0..900 * 900 * 3).map(lines).collect()).unwrap();
+        let input = Input {
+            name: "face".to_owned(),
+            layout: Layout::Nchw,
+            width: 112,
+            height: 112,
+            channels: Channels::Grey,
+            mean: vec![127.5],
+            scale: vec![1.0],
+            alignment: None,
+            crop_scale: None,
+        };
+        let spread = |scale: f32| {
+            let landmarks = TEMPLATE.map(|[x, y]| [x * scale + 20.0, y * scale + 20.0]);
+            let values = aligned(&picture, &landmarks, &input).unwrap();
+            values.iter().map(|value| value.abs()).sum::<f32>() / 12_544.0
+        };
+        assert!(spread(6.0) < 20.0, "made six times smaller: {}", spread(6.0));
+        assert!(spread(1.0) > 120.0, "as it is: {}", spread(1.0));
     }
 
     #[test]

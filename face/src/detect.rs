@@ -5,6 +5,7 @@ use crate::align::{Point, fill, side};
 use crate::decode::Picture;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
+use crate::refine::Refiner;
 use fast_image_resize as resize;
 use resize::images::{Image, ImageRef};
 
@@ -20,6 +21,8 @@ const CONFIDENT: f32 = 0.5;
 const OVERLAP_MAX: f32 = 0.4;
 /// The byte that fills what a letterboxed frame leaves free: zero once normalised.
 const FREE: f32 = 127.5;
+/// Of so many faces, the surest, landmarks are made exact: nobody compares one of more.
+const REFINED_MAX: usize = 2;
 
 /// A face in a picture, in the picture's pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,22 +77,23 @@ pub(crate) const fn outputs(input: &Input) -> usize {
     (input.width / STRIDE) as usize * (input.height / STRIDE) as usize * CHANNELS
 }
 
-/// The detector, ready to run.
+/// The detector, with the network of exact landmarks when there is one, ready to run.
 #[derive(Clone)]
 pub struct Detector {
     network: Network,
     input: Input,
+    refiner: Option<Refiner>,
 }
 
 impl Detector {
-    /// Loads the manifest's detector.
+    /// Loads the manifest's detector, and its landmark model if it has one.
     ///
     /// # Errors
     /// The `Model…` variants of [`FaceError`].
     pub fn load(manifest: &Manifest) -> Result<Self, FaceError> {
         let model = manifest.model(Role::Detector)?;
         let network = manifest.network(model)?;
-        Ok(Self { network, input: model.input.clone() })
+        Ok(Self { network, input: model.input.clone(), refiner: Refiner::load(manifest)? })
     }
 
     /// The one face of a picture: no comparison chooses among several people.
@@ -114,7 +118,13 @@ impl Detector {
         });
         let cells = self.network.run(&values)?;
         let columns = (self.input.width / STRIDE) as usize;
-        Ok(suppressed(faces(&cells, columns, scale)))
+        let mut faces = suppressed(faces(&cells, columns, scale));
+        if let Some(refiner) = &self.refiner {
+            for face in faces.iter_mut().take(REFINED_MAX) {
+                face.landmarks = refiner.refined(picture, face.landmarks)?;
+            }
+        }
+        Ok(faces)
     }
 }
 

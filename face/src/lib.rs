@@ -17,6 +17,7 @@ pub mod policy;
 pub mod pool;
 pub mod probe;
 pub mod quality;
+pub mod refine;
 pub mod verify;
 
 pub use error::FaceError;

@@ -1,6 +1,7 @@
 """What the three trainings share: the device, the renderer's stream, checkpoints, averaged weights."""
 
 import copy
+import hashlib
 import os
 import subprocess
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm import tqdm
+
+import warm
 
 # Hold-out people begin here; training people lie far below.
 HOLD_OUT = 10_000_000
@@ -30,7 +33,7 @@ class Device:
 
     def __init__(self):
         self.name = "cuda" if torch.cuda.is_available() else "cpu"
-        self.half = self.name == "cuda" or torch.cpu._is_amx_tile_supported()
+        self.half = self.name == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
     def auto(self):
         return torch.autocast(self.name, torch.bfloat16, enabled=self.half)
@@ -63,11 +66,14 @@ def records(arguments: list[str], layout: np.dtype) -> np.ndarray:
 
 
 class Ring:
-    """The latest renders. A thread fills it from the renderer while training draws from it."""
+    """The latest renders. A thread fills it from the renderer while training draws from it. After the
+    `least` that training begins with, so many are rendered as drawing each `uses` times needs: the
+    renderer waits when it is ahead and leaves its cores to the training."""
 
-    def __init__(self, arguments: list[str], layout: np.dtype, capacity: int, least: int):
+    def __init__(self, arguments: list[str], layout: np.dtype, capacity: int, least: int, uses: float):
         self.items = np.zeros(capacity, layout)
-        self.rendered = 0
+        self.rendered = self.drawn = 0
+        self.least, self.uses = least, uses
         self.process = render(arguments)
         threading.Thread(target=self._fill, daemon=True).start()
         bar = tqdm(total=least, desc="rendering the first pictures", unit="")
@@ -83,10 +89,13 @@ class Ring:
         while data := self.process.stdout.read(layout.itemsize):
             if len(data) < layout.itemsize:
                 return
+            while self.rendered > self.least + self.drawn / self.uses:
+                time.sleep(0.05)
             self.items[self.rendered % len(self.items)] = np.frombuffer(data, layout)[0]
             self.rendered += 1
 
     def draw(self, random: np.random.Generator, number: int) -> np.ndarray:
+        self.drawn += number
         return self.items[random.integers(0, min(self.rendered, len(self.items)), number)]
 
     def close(self):
@@ -96,27 +105,46 @@ class Ring:
 class Run:
     """A training that can be stopped and taken up again: its parts, their averaged twin, its progress."""
 
-    def __init__(self, name: str, device: Device, net: torch.nn.Module, rate: float):
+    def __init__(self, name: str, device: Device, net: torch.nn.Module, rate: float, options):
         self.file = cache() / f"{name}.pt"
+        self.options = options
         self.device = device
         self.net = net.to(device.name).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
-        self.rate = rate
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), rate, weight_decay=0.02)
+        self.rate = options.rate or rate
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), self.rate, weight_decay=0.02)
         self.seen = 0
         self.seconds = 0.0
         self.figures = {}
+        # The beginning of the hash of the file that it began with, if it did not begin from nothing.
+        self.start = ""
         if self.file.exists():
             state = torch.load(self.file, map_location=device.name, weights_only=True)
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.seen, self.seconds, self.figures = state["seen"], state["seconds"], state["figures"]
+            self.start = state["start"]
             print(f"goes on after {self.seen} pictures, {self.seconds / 60:.0f} minutes")
+            if options.start:
+                raise SystemExit(f"{self.file} goes on by itself: remove it to begin with {options.start}")
 
-    def step(self, loss: torch.Tensor, number: int, budget: int):
-        """One step down the loss of `number` pictures; the rate warms up and sinks to nothing at the budget."""
-        part = min(self.seen / budget, 1.0)
+    def begin(self, pictures: torch.Tensor):
+        """Takes the weights that `--from` names, when this is no training taken up again."""
+        if self.options.start and not self.seen:
+            warm.adopt(self.net, self.options.start, pictures)
+            self.average.load_state_dict(self.net.state_dict())
+            self.start = hashlib.sha256(Path(self.options.start).read_bytes()).hexdigest()[:8]
+
+    def part(self) -> float:
+        """How much of the training is done, 0 to 1: of its pictures, or of its minutes where those are given."""
+        if self.options.minutes:
+            return min(self.seconds / (60 * self.options.minutes), 1.0)
+        return min(self.seen / self.options.images, 1.0)
+
+    def step(self, loss: torch.Tensor, number: int):
+        """One step down the loss of `number` pictures; the rate warms up and sinks to nothing at the end."""
+        part = self.part()
         rate = self.rate * min(self.seen / 20_000 + 0.02, 1.0) * (0.5 + 0.5 * np.cos(np.pi * part) + 0.01)
         for group in self.optimiser.param_groups:
             group["lr"] = float(rate)
@@ -142,23 +170,25 @@ class Run:
             "seen": self.seen,
             "seconds": self.seconds,
             "figures": self.figures,
+            "start": self.start,
         }
         fresh = self.file.with_suffix(".new")
         torch.save(state, fresh)
         fresh.replace(self.file)
 
-    def loop(self, budget: int, every: float, one_batch, measure):
-        """Trains until `budget` pictures were seen; measures and saves each `every` seconds."""
-        bar = tqdm(total=budget, initial=self.seen, unit=" pictures", smoothing=0.05, mininterval=2)
+    def loop(self, one_batch, measure):
+        """Trains to the end; measures and saves now and then."""
+        total = None if self.options.minutes else self.options.images
+        bar = tqdm(total=total, initial=self.seen, unit=" pictures", smoothing=0.05, mininterval=5)
         last = begun = time.monotonic()
         before = self.seconds
-        while self.seen < budget:
+        while self.part() < 1:
             seen = self.seen
-            loss = one_batch(self, budget)
+            loss = one_batch(self)
             bar.update(self.seen - seen)
             now = time.monotonic()
             self.seconds = before + now - begun
-            if now - last > every or self.seen >= budget:
+            if now - last > self.options.every or self.part() >= 1:
                 last = now
                 self.figures = {key: float(value) for key, value in measure(self.average).items()}
                 self.save()

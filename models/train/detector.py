@@ -11,6 +11,8 @@ WIDTH, HEIGHT, FACES = 320, 240, 3
 # A face is a box and five landmarks, in pixels.
 LAYOUT = np.dtype([("count", "<u4"), ("faces", "<f4", (FACES, 14)), ("pixels", "u1", (HEIGHT, WIDTH, 3))])
 IMAGES = 60_000
+# How often a frame is drawn, each time changed, before newer ones take its place.
+USES = 4.0
 
 
 class Change:
@@ -153,21 +155,22 @@ def rates(net, device: Device, data: np.ndarray) -> dict[str, float]:
 def train(options):
     device = Device()
     torch.manual_seed(options.seed)
-    run = Run("detector", device, Detector(), 2e-3)
+    run = Run("detector", device, Detector(), 2e-3, options)
     random = np.random.default_rng([options.seed, run.seen])
     data = hold_out(300)
     arguments = ["detector", "--seed", str(options.seed + run.seen), "--threads", str(options.threads)]
-    ring = Ring(arguments, LAYOUT, options.ring // 10, 300)
+    ring = Ring(arguments, LAYOUT, options.ring // 10, 300, USES)
+    run.begin(device.pictures(ring.draw(random, 32)["pixels"]))
     number = max(1, options.batch // 8)
 
-    def one_batch(run, budget):
+    def one_batch(run):
         run.net.train()
         loss = loss_of(run.net, device, ring.draw(random, number), random)
-        run.step(loss, number, budget)
+        run.step(loss, number)
         return float(loss.detach())
 
     def measure(net):
         return rates(net, device, data) | {"rendered": ring.rendered}
 
-    run.loop(options.images, options.every, one_batch, measure)
+    run.loop(one_batch, measure)
     ring.close()

@@ -12,6 +12,10 @@ LAYOUT = np.dtype([("person", "<u4"), ("live", "u1"), ("pixels", "u1", (112, 112
 # What the renderer writes of a person at once, the card's first; and how many of them a batch takes.
 VIEWS, TAKEN = 8, 4
 PERSON = np.dtype([("views", LAYOUT, (VIEWS,))])
+# How often a view is drawn before newer ones take its place.
+USES = 2.0
+# Vectors of earlier batches that those of a batch must differ from.
+REMEMBERED = 4096
 # Sharpness of the contrast: cosines are multiplied by it.
 SCALE = 20.0
 RATES = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -19,13 +23,29 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 IMAGES = 200_000
 
 
-def contrast(vectors: torch.Tensor, people: torch.Tensor) -> torch.Tensor:
-    """Mean negative log probability of each view's fellows among all other views."""
+class Memory:
+    """Vectors of the latest batches. The network moves slowly, so that they are strangers as good as those
+    of the batch itself, and hundreds of times as many."""
+
+    def __init__(self, device: Device):
+        self.vectors = torch.zeros(0, 128, device=device.name)
+        self.people = torch.zeros(0, dtype=torch.int64, device=device.name)
+
+    def add(self, vectors: torch.Tensor, people: torch.Tensor):
+        self.vectors = torch.cat([vectors.detach(), self.vectors])[:REMEMBERED]
+        self.people = torch.cat([people, self.people])[:REMEMBERED]
+
+
+def contrast(vectors: torch.Tensor, people: torch.Tensor, memory: Memory) -> torch.Tensor:
+    """Mean negative log probability of each view's fellows among all other views and the memory's strangers."""
     vectors = F.normalize(vectors.float())
     alone = torch.eye(len(people), dtype=torch.bool, device=people.device)
     cosines = (SCALE * vectors @ vectors.T).masked_fill(alone, -1e4)
     fellows = ((people[:, None] == people[None, :]) & ~alone).float()
-    logs = F.log_softmax(cosines, dim=1)
+    known = people[:, None] == memory.people[None, :]
+    strangers = (SCALE * vectors @ memory.vectors.T).masked_fill(known, -1e4)
+    logs = F.log_softmax(torch.cat([cosines, strangers], dim=1), dim=1)[:, : len(people)]
+    memory.add(vectors, people)
     return -((logs * fellows).sum(1) / fellows.sum(1)).mean()
 
 
@@ -84,27 +104,29 @@ def draw(ring: Ring, random: np.random.Generator, number: int) -> np.ndarray:
 def train(options):
     device = Device()
     torch.manual_seed(options.seed)
-    run = Run("embedder", device, Embedder(), 2e-3)
+    run = Run("embedder", device, Embedder(), 2e-3, options)
     random = np.random.default_rng([options.seed, run.seen])
     data = hold_out(400, 4)
     arguments = ["embedder", "--seed", str(options.seed + run.seen), "--people", str(options.people)]
     arguments += ["--views", str(VIEWS), "--threads", str(options.threads)]
-    ring = Ring(arguments, PERSON, options.ring // VIEWS, min(options.ring // VIEWS, 1_000))
+    ring = Ring(arguments, PERSON, options.ring // VIEWS, min(options.ring // VIEWS, 1_000), USES * VIEWS / TAKEN)
+    run.begin(device.pictures(draw(ring, random, 128)["pixels"]))
+    memory = Memory(device)
 
-    def one_batch(run, budget):
+    def one_batch(run):
         run.net.train()
         batch = draw(ring, random, options.batch // TAKEN)
         people = torch.from_numpy(batch["person"].astype(np.int64)).to(device.name)
         pictures = vary(device.pictures(batch["pixels"]), random)
         with device.auto():
             vectors = run.net(pictures)
-        loss = contrast(vectors, people)
-        run.step(loss, options.batch, budget)
+        loss = contrast(vectors, people, memory)
+        run.step(loss, options.batch)
         return float(loss.detach())
 
     def measure(net):
         found = rates(*scores(embed(net, device, data["pixels"]), data))
         return {f"FNMR@{rate:g}": miss for rate, (_, miss) in found.items()} | {"people": ring.rendered}
 
-    run.loop(options.images, options.every, one_batch, measure)
+    run.loop(one_batch, measure)
     ring.close()

@@ -3,6 +3,7 @@ rendered people that training never saw. `./dev export`."""
 
 import datetime
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import detector
 import embedder
+import landmarks
 import liveness
 from common import HOLD_OUT, Device, cache
-from nets import Detector, Embedder, Liveness, Residual
+from nets import Detector, Embedder, Landmarks, Liveness, Residual
 
 HERE = Path(__file__).resolve().parent.parent
 # Hold-out people for the final rates, apart from those that chose the weights.
@@ -113,13 +115,14 @@ def ramp(session: onnxruntime.InferenceSession, shape: list[int]) -> np.ndarray:
 
 
 def load(name: str, net: nn.Module):
-    """The averaged weights of a training, and how far it came."""
+    """The averaged weights of a training, and how far it came in words."""
     file = cache() / f"{name}.pt"
     if not file.exists():
         return None
     state = torch.load(file, map_location="cpu", weights_only=True)
     net.load_state_dict(state["average"])
-    return net.eval(), state["seen"], state["seconds"]
+    begun = f" after the weights {state['start']}" if state["start"] else ""
+    return net.eval(), f"{state['seen']:,} pictures, {state['seconds'] / 60:.0f} minutes{begun}."
 
 
 def embedder_rates(net) -> tuple[list[dict], dict]:
@@ -184,6 +187,7 @@ dimension = {dimension}
 
 TEXTS = {
     "detector": ("frames of a kiosk's camera: finds faces and five landmarks", 'alignment = "letterbox"'),
+    "landmarks": ("the landmarks of a face that a detector's have aligned, more exactly", 'alignment = "arcface-112"'),
     "embedder": ("a card's photograph against frontal kiosk views; not an identity decision alone", 'alignment = "arcface-112"'),
     "liveness": ("a hint of prints, screens and paper masks before a kiosk; not a certified defence", "crop_scale = 2.7"),
 }
@@ -233,45 +237,76 @@ def card(role: str, text: str):
     file.write_text(f"{before}<!-- rates -->\n{text}<!-- end of rates -->\n{after}")
 
 
+def embedder_report(net, today: str) -> tuple[str, str]:
+    """Rates for the model card, and thresholds for the manifest."""
+    rows, about = embedder_rates(net)
+    text = f"{about['people']:,} people, {about['genuine']:,} genuine and {rows[0]['pairs']:,} impostor pairs, card photograph against live view; 95 % intervals by bootstrap over people.\n\n"
+    text += "| FMR | threshold | FNMR |\n|---|---|---|\n"
+    thresholds = ""
+    for row in rows:
+        text += f"| {row['fmr']:g} | {row['score']:.3f} ({row['low']:.3f}–{row['high']:.3f}) | {row['fnmr']:.3f} ({row['miss'][0]:.3f}–{row['miss'][1]:.3f}) |\n"
+        thresholds += f"\n[[model.threshold]]\nfmr = {row['fmr']:g}\nscore = {row['score']:.5f}\ninterval = [{row['low']:.5f}, {row['high']:.5f}]\n"
+        thresholds += f"fnmr = {row['fnmr']:.5f}\nset = \"rendered hold-out, {about['people']} people\"\nimpostor_pairs = {row['pairs']}\ndate = \"{today}\"\n"
+    return text, thresholds
+
+
+def liveness_report(net, today: str) -> tuple[str, str]:
+    names = [f"APCER_{name}" for name in liveness.SPECIES[1:]]
+    text = "2,000 views. The first row is the plain threshold 0; the others hold the worst species at the stated rate.\n\n| APCER at most | logit | printed | replayed | paper mask | BPCER |\n|---|---|---|---|---|---|\n"
+    thresholds = ""
+    for row in liveness_rates(net):
+        text += f"| {row['apcer']:.2g} | {row['score']:.2f} | " + " | ".join(f"{row[n]:.3f}" for n in names) + f" | {row['BPCER']:.3f} |\n"
+        thresholds += f"\n[[model.threshold]]\napcer = {row['apcer']:.4g}\nscore = {row['score']:.5f}\nbpcer = {row['BPCER']:.5f}\nset = \"rendered hold-out, 2000 views\"\ndate = \"{today}\"\n"
+    return text, thresholds
+
+
+def detector_report(net, _today: str) -> tuple[str, str]:
+    rates = detector.rates(net, Device(), detector.hold_out(600))
+    text = f"600 frames of 320x240 with none to three people, faces of 8 to 76 % of the height, many turned, masked or cut off by the edge. At probability 0.5: {rates['missed']:.3f} of faces missed, {rates['false_per_frame']:.3f} false faces a frame, landmarks off by {100 * rates['landmark_error']:.1f} % of the eyes' distance (median).\n"
+    return text, ""
+
+
+def landmarks_report(net, _today: str) -> tuple[str, str]:
+    rates = landmarks.rates(net, Device(), landmarks.hold_out(2000))
+    part = lambda key: f"{100 * rates[key]:.1f} %"
+    text = f"2,000 faces, aligned as wrongly as by a detector. Mean distance of the landmarks from the truth in parts of the eyes' distance in the aligned face, medians: {part('before')} where the template has them, {part('pass_1')} after one pass, {part('pass_2')} after two. One face in twenty is off by more than {part('worst_twentieth')} even then: turned far away, masked or blurred.\n"
+    return text, ""
+
+
+PLANS = [
+    ("detector", Detector, "frame", "cells", [3, 240, 320], detector_report),
+    ("landmarks", Landmarks, "face", "places", [1, 112, 112], landmarks_report),
+    ("embedder", Embedder, "face", "embedding", [1, 112, 112], embedder_report),
+    ("liveness", Liveness, "face", "live", [3, 80, 80], liveness_report),
+]
+
+
+def shipped(role: str, manifest: str) -> str:
+    """A role's part of the manifest as it is."""
+    parts = re.split(r"^(?=\[\[model\]\])", manifest, flags=re.MULTILINE)
+    return next(("\n" + part.rstrip("\n") + "\n" for part in parts if f'role = "{role}"' in part), "")
+
+
 def main():
     today = datetime.date.today().isoformat()
+    before = (HERE / "manifest.toml").read_text()
     manifest = "# Written by `./dev export`; models/README.md says what the keys mean.\nschema = 1\n"
-    plans = [
-        ("detector", Detector(), "frame", "cells", [3, 240, 320]),
-        ("embedder", Embedder(), "face", "embedding", [1, 112, 112]),
-        ("liveness", Liveness(), "face", "live", [3, 80, 80]),
-    ]
-    for role, net, source, target, shape in plans:
-        loaded = load(role, net)
+    for role, network, source, target, shape, report in PLANS:
+        loaded = load(role, network())
         if loaded is None:
-            print(f"{role}: not trained yet, left out")
+            print(f"{role}: no training here, stays as it is\n")
+            manifest += shipped(role, before)
             continue
-        net, seen, seconds = loaded
+        net, progress = loaded
         file = HERE / f"{role}.onnx"
         difference = write(net, file, source, target, shape)
         if difference > TOLERANCE:
             raise SystemExit(f"{role}: onnxruntime differs from PyTorch by {difference}")
-        manifest += entry(role, file, onnxruntime.InferenceSession(file), shape)
-        text = f"{seen:,} pictures, {seconds / 60:.0f} minutes. Exported {today}; onnxruntime agrees with PyTorch to {difference:.1e}.\n\n"
-        if role == "embedder":
-            rows, about = embedder_rates(net)
-            text += f"{about['people']:,} people, {about['genuine']:,} genuine and {rows[0]['pairs']:,} impostor pairs, card photograph against live view; 95 % intervals by bootstrap over people.\n\n"
-            text += "| FMR | threshold | FNMR |\n|---|---|---|\n"
-            for row in rows:
-                text += f"| {row['fmr']:g} | {row['score']:.3f} ({row['low']:.3f}–{row['high']:.3f}) | {row['fnmr']:.3f} ({row['miss'][0]:.3f}–{row['miss'][1]:.3f}) |\n"
-                manifest += f"\n[[model.threshold]]\nfmr = {row['fmr']:g}\nscore = {row['score']:.5f}\ninterval = [{row['low']:.5f}, {row['high']:.5f}]\n"
-                manifest += f"fnmr = {row['fnmr']:.5f}\nset = \"rendered hold-out, {about['people']} people\"\nimpostor_pairs = {row['pairs']}\ndate = \"{today}\"\n"
-        elif role == "liveness":
-            names = [f"APCER_{name}" for name in liveness.SPECIES[1:]]
-            text += "2,000 views. The first row is the plain threshold 0; the others hold the worst species at the stated rate.\n\n| APCER at most | logit | printed | replayed | paper mask | BPCER |\n|---|---|---|---|---|---|\n"
-            for row in liveness_rates(net):
-                text += f"| {row['apcer']:.2g} | {row['score']:.2f} | " + " | ".join(f"{row[n]:.3f}" for n in names) + f" | {row['BPCER']:.3f} |\n"
-                manifest += f"\n[[model.threshold]]\napcer = {row['apcer']:.4g}\nscore = {row['score']:.5f}\nbpcer = {row['BPCER']:.5f}\nset = \"rendered hold-out, 2000 views\"\ndate = \"{today}\"\n"
-        else:
-            rates = detector.rates(net, Device(), detector.hold_out(600))
-            text += f"600 frames of 320x240 with none to three people, faces of 8 to 76 % of the height, many turned, masked or cut off by the edge. At probability 0.5: {rates['missed']:.3f} of faces missed, {rates['false_per_frame']:.3f} false faces a frame, landmarks off by {100 * rates['landmark_error']:.1f} % of the eyes' distance (median).\n"
+        text, thresholds = report(net, today)
+        text = f"{progress} Exported {today}; onnxruntime agrees with PyTorch to {difference:.1e}.\n\n{text}"
         card(role, text)
-        print(role, text)
+        print(f"{role}: {text}")
+        manifest += entry(role, file, onnxruntime.InferenceSession(file), shape) + thresholds
     (HERE / "manifest.toml").write_text(manifest)
 
 

@@ -10,6 +10,8 @@ from nets import Liveness
 LAYOUT = np.dtype([("species", "<u4"), ("pixels", "u1", (80, 80, 3))])
 SPECIES = ["live", "printed", "replayed", "paper_mask"]
 IMAGES = 100_000
+# How often a view is drawn before newer ones take its place.
+USES = 3.0
 
 
 def logits(net, device: Device, data: np.ndarray) -> np.ndarray:
@@ -34,13 +36,14 @@ def rates(logits: np.ndarray, species: np.ndarray, threshold: float = 0.0) -> di
 def train(options):
     device = Device()
     torch.manual_seed(options.seed)
-    run = Run("liveness", device, Liveness(), 2e-3)
+    run = Run("liveness", device, Liveness(), 2e-3, options)
     random = np.random.default_rng([options.seed, run.seen])
     data = hold_out(1000)
     arguments = ["liveness", "--seed", str(options.seed + run.seen), "--threads", str(options.threads)]
-    ring = Ring(arguments, LAYOUT, options.ring, 1500)
+    ring = Ring(arguments, LAYOUT, options.ring, 1500, USES)
+    run.begin(device.pictures(ring.draw(random, 128)["pixels"]))
 
-    def one_batch(run, budget):
+    def one_batch(run):
         run.net.train()
         batch = ring.draw(random, options.batch)
         pictures = device.pictures(batch["pixels"])
@@ -52,11 +55,11 @@ def train(options):
         with device.auto():
             found = run.net(pictures)
         loss = F.binary_cross_entropy_with_logits(found.float()[:, 0], is_live)
-        run.step(loss, options.batch, budget)
+        run.step(loss, options.batch)
         return float(loss.detach())
 
     def measure(net):
         return rates(logits(net, device, data), data["species"]) | {"rendered": ring.rendered}
 
-    run.loop(options.images, options.every, one_batch, measure)
+    run.loop(one_batch, measure)
     ring.close()

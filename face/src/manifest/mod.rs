@@ -11,6 +11,7 @@ pub use model::{
 use crate::FaceError;
 use crate::detect;
 use crate::network::Network;
+use crate::refine;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -95,6 +96,7 @@ impl Manifest {
         let network = Network::load(&model.name, &onnx, &model.input, &model.output.name)?;
         let wanted = match model.role {
             Role::Detector => detect::outputs(&model.input),
+            Role::Landmarks => refine::OUTPUTS,
             Role::Embedder => model.output.dimension,
             Role::Liveness => 1,
         };

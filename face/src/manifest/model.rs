@@ -15,6 +15,8 @@ const INPUT_SIDE_MAX: u32 = 1280;
 pub enum Role {
     /// Finds faces and their landmarks.
     Detector,
+    /// Makes the landmarks of an aligned face exact.
+    Landmarks,
     /// Makes a vector of an aligned face.
     Embedder,
     /// Tells a person from a print or a screen.
@@ -27,6 +29,7 @@ impl Role {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Detector => "detector",
+            Self::Landmarks => "landmarks",
             Self::Embedder => "embedder",
             Self::Liveness => "liveness",
         }
@@ -75,7 +78,7 @@ pub struct Input {
     pub mean: Vec<f32>,
     /// Multiplied afterwards; one per channel.
     pub scale: Vec<f32>,
-    /// `arcface-112` for an embedder, `letterbox` for a detector.
+    /// `arcface-112` for an embedder or landmarks, `letterbox` for a detector.
     #[serde(default)]
     pub alignment: Option<String>,
     /// Liveness: the side of the square crop in sides of the face's box.

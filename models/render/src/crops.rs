@@ -10,14 +10,15 @@ use crate::piece::Similarity;
 use crate::raster::Canvas;
 use crate::scene::{Aim, Body, Dress, Expression, Pose, Studio};
 
-/// Side of a crop in pixels, and where the five points of a face come to lie in it (the ArcFace template).
+/// Side of a crop in pixels, and where the five points of a face come to lie in it: the ArcFace
+/// template, which counts from the first pixel's centre, half a pixel from its corner.
 pub(crate) const SIDE: usize = 112;
-const TEMPLATE: [(f32, f32); 5] = [
-    (38.2946, 51.6963),
-    (73.5318, 51.5014),
-    (56.0252, 71.7366),
-    (41.5493, 92.3655),
-    (70.7299, 92.2041),
+pub(crate) const TEMPLATE: [(f32, f32); 5] = [
+    (38.7946, 52.1963),
+    (74.0318, 52.0014),
+    (56.5252, 72.2366),
+    (42.0493, 92.8655),
+    (71.2299, 92.7041),
 ];
 
 /// How far a detector's landmarks are off, in pixels of the crop.

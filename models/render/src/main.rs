@@ -11,6 +11,7 @@
 mod attack;
 mod background;
 mod camera;
+mod closeup;
 mod crops;
 mod frame;
 mod head;

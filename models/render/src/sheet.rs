@@ -2,6 +2,7 @@
 
 use crate::attack::{Species, view};
 use crate::camera;
+use crate::closeup;
 use crate::crops;
 use crate::frame::{Face, scene};
 use crate::image::Image;
@@ -34,6 +35,8 @@ enum Subject {
     People,
     /// Frames of a camera.
     Frames,
+    /// What the network that makes landmarks exact learns from.
+    CloseUps,
     /// A row each: live, printed, replayed, paper mask; and again.
     Attacks,
 }
@@ -65,8 +68,18 @@ fn tiles(studio: &Studio, arguments: &Arguments, row: u64) -> Vec<Image> {
             .map(|_| {
                 let (image, faces) = scene(studio, 320, 240, &mut dice);
                 let mut image = camera::kiosk(image, 0.7, &mut dice);
-                faces.iter().for_each(|face| mark(&mut image, face));
+                for Face { frame: [left, top, right, bottom], five } in faces {
+                    let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
+                    mark(&mut image, five.into_iter().chain(corners));
+                }
                 image
+            })
+            .collect(),
+        Subject::CloseUps => (0..columns)
+            .map(|_| {
+                let mut one = closeup::anybody(studio, &mut dice);
+                mark(&mut one.image, one.five);
+                one.image
             })
             .collect(),
         Subject::Attacks => {
@@ -76,11 +89,9 @@ fn tiles(studio: &Studio, arguments: &Arguments, row: u64) -> Vec<Image> {
     }
 }
 
-/// Marks landmarks and corners of a face's box.
-fn mark(image: &mut Image, face: &Face) {
-    let [left, top, right, bottom] = face.frame;
-    let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
-    for (x, y) in face.five.into_iter().chain(corners) {
+/// Marks places in green.
+fn mark(image: &mut Image, places: impl IntoIterator<Item = (f32, f32)>) {
+    for (x, y) in places {
         let (x, y) = (x.max(0.0) as usize, y.max(0.0) as usize);
         if x < image.width && y < image.height {
             image.pixels[y * image.width + x] = V3(0.0, 1.0, 0.0);

@@ -5,9 +5,11 @@
 //! |---|---|---|
 //! | `embedder` | person | kind (u8: 0 card, 1 live), 112x112 grey bytes |
 //! | `detector` | faces | for each of 3: box and five landmarks (14 f32), then 320x240 RGB bytes |
+//! | `landmarks` | 0 | five landmarks (10 f32), then 176x176 grey bytes |
 //! | `liveness` | species: 0 live, 1 printed, 2 replayed, 3 paper mask | 80x80 RGB bytes |
 
 use crate::attack::{Species, view};
+use crate::closeup;
 use crate::crops::{Kind, views};
 use crate::frame::scene;
 use crate::math::Dice;
@@ -46,6 +48,8 @@ enum What {
     Embedder,
     /// A camera's frames with none to three faces.
     Detector,
+    /// Aligned grey faces with a margin, and where their landmarks are.
+    Landmarks,
     /// Faces with their surroundings, half of them live, half attacks.
     Liveness,
 }
@@ -84,6 +88,7 @@ fn work(
         let bytes = match arguments.what {
             What::Embedder => embedder(studio, person, arguments.views, &mut dice),
             What::Detector => detector(studio, &mut dice),
+            What::Landmarks => landmarks(studio, &mut dice),
             What::Liveness => liveness(studio, &mut dice),
         };
         let mut out = out.lock().map_err(|_| io::Error::other("a rendering thread failed"))?;
@@ -127,11 +132,20 @@ fn detector(studio: &Studio, dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
+fn landmarks(studio: &Studio, dice: &mut Dice) -> Vec<u8> {
+    let closeup::CloseUp { image, five } = closeup::anybody(studio, dice);
+    let mut bytes = 0_u32.to_le_bytes().to_vec();
+    bytes.extend(five.into_iter().flat_map(|(x, y)| [x, y]).flat_map(f32::to_le_bytes));
+    bytes.extend(image.luma());
+    bytes
+}
+
 /// Side of the liveness network's input in pixels.
 const LIVENESS: usize = 80;
 
 fn liveness(studio: &Studio, dice: &mut Dice) -> Vec<u8> {
-    let number = if dice.chance(0.5) { 0 } else { 1 + dice.below(3) };
+    // Paper masks are the hardest to tell.
+    let number = if dice.chance(0.5) { 0 } else { [1, 2, 3, 3][dice.below(4)] };
     // Cameras see faces larger or smaller than the network does.
     let side = [80, 112, 160][dice.below(3)];
     let image = view(studio, Species::ALL[number], side, dice).resized(LIVENESS, LIVENESS);
@@ -159,6 +173,7 @@ mod tests {
         for seed in 0..6 {
             let mut dice = Dice::new(seed, 2);
             assert_eq!(detector(&studio, &mut dice).len(), 4 + FACES * 14 * 4 + 320 * 240 * 3);
+            assert_eq!(landmarks(&studio, &mut dice).len(), 4 + 10 * 4 + 176 * 176);
             assert_eq!(liveness(&studio, &mut dice).len(), 4 + 80 * 80 * 3);
         }
     }
