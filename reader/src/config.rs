@@ -347,9 +347,9 @@ impl Config {
     pub fn check_files(&self) -> Result<(), ReaderError> {
         HttpEngine::connect(&self.engine, self.exchange.workers)?;
         let Some(face) = &self.face else { return Ok(()) };
-        let manifest = Manifest::read(&face.manifest)?;
-        let rule = face.policy().rule(&manifest)?;
-        Pipeline::load(&manifest, &rule)?;
+        let manifest = Manifest::read(&face.manifest).map_err(ReaderError::Face)?;
+        let rule = face.policy().rule(&manifest).map_err(ReaderError::Face)?;
+        Pipeline::load(&manifest, &rule).map_err(ReaderError::Face)?;
         Ok(())
     }
 

@@ -117,7 +117,7 @@ pub enum ReaderError {
     Signal(io::Error),
     /// Models cannot be used, or none keeps what the configuration promises.
     #[error(transparent)]
-    Face(#[from] FaceError),
+    Face(FaceError),
     /// `[face]` where no certificate of the terminal makes cards sign.
     #[error(
         "the table [face] needs a terminal's certificate, which this machine has only with [demo]. \

@@ -51,7 +51,7 @@ pub fn serve(
     let terminal = demo.map(|demo| terminal(demo, clock.as_ref())).transpose()?;
     let test_cards = demo.map(|demo| TestCards::open(&demo.cards, demo.port)).transpose()?;
     let system = System::new();
-    let faces = faces(config, terminal.is_some(), &system)?;
+    let faces = faces(config, terminal.is_some())?;
     let limits = limits(config, terminal.is_some());
     let parts = Parts {
         limits,
@@ -163,16 +163,12 @@ fn terminal(demo: &DemoConfig, clock: &dyn Clock) -> Result<Arc<dyn TerminalKey>
 }
 
 /// What compares faces, before any port opens.
-fn faces(
-    config: &Config,
-    has_terminal: bool,
-    system: &System,
-) -> Result<Option<Faces>, ReaderError> {
+fn faces(config: &Config, has_terminal: bool) -> Result<Option<Faces>, ReaderError> {
     let Some(face) = &config.face else { return Ok(None) };
     if !has_terminal {
         return Err(ReaderError::FaceWithoutTerminal);
     }
-    Faces::start(face, system).map(Some)
+    Faces::start(face).map(Some)
 }
 
 fn recorder(config: &Config, limits: Limits) -> Result<Option<Recorder>, ReaderError> {

@@ -59,7 +59,7 @@ KIOSK = {
     "pinBlocked": state("pinBlocked", 3, triesLeft=0, methods=[METHODS[0] | {"available": False, "reason": "blocked"}, *METHODS[1:]]),
     "visualWaiting": state("visualWaiting", 3),
     "faceNumber": state("faceNumber", 3),
-    "faceNumberAgain": state("faceNumber", 3, notice="wrongNumber"),
+    "faceNumberAgain": state("faceNumber", 3, notice="wrongCardFace"),
     "faceCamera": state("faceCamera", 3, camera=camera()),
     "faceCameraAdvice": state("faceCamera", 3, camera=camera("tooFar", 1, 3)),
     "faceCameraProgress": state("faceCamera", 3, camera=camera(None, 2, 3)),
@@ -174,6 +174,7 @@ def test_card(name, profile, inserted=False):
         "birthdate": "19800217",
         "pin": "1234",
         "cardFace": {"expiryYear": "2035", "securityCode": "2285"},
+        "faceSeed": 2,
         "inserted": inserted,
     }
 

@@ -1,6 +1,6 @@
 //! The stages of a face verification, with the models of a manifest.
 //!
-//! The picture is a card's drawn portrait as a kiosk's camera would send it. How long a network
+//! The picture is a card's portrait as a kiosk's camera would send it. How long a network
 //! runs does not depend on what it sees, so nobody's face is needed.
 
 use super::Step;

@@ -40,7 +40,7 @@ pub use holder::{Holder, era_digits};
 pub use issuer::{Issuer, photo_authority};
 pub use key::{CardKey, CardRng, KeyPool, RSA_BYTES, digest_info, is_signature};
 pub use memory::Memory;
-pub use picture::portrait;
+pub use picture::{portrait, portrait_seed};
 pub use profile::Profile;
 pub use software::{Answer, Fault, SoftwareCard, WrongLengthVerify};
 pub use status::StatusWord;

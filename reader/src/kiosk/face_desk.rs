@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix_web::rt::{self, ArbiterHandle, System};
+use actix_web::rt::{self, System};
 use shikaku_face::FaceError;
 use shikaku_face::attempt::{Attempt, Audit, Step};
 use shikaku_face::manifest::Manifest;
@@ -28,17 +28,19 @@ use crate::session::{
 #[derive(Clone)]
 pub struct Faces {
     pool: FacePool,
-    arbiter: ArbiterHandle,
+    system: System,
 }
 
 impl Faces {
-    /// Loads and tests the models, and starts their actors in this system. Takes seconds.
+    /// Loads and tests the models, and starts their actors in the system of this thread, which must
+    /// exist. Takes seconds.
     ///
     /// # Errors
     /// When a model is not the manifest's, or no threshold keeps what the configuration promises.
-    pub fn start(config: &FaceConfig, system: &System) -> Result<Self, ReaderError> {
-        let manifest = Manifest::read(&config.manifest)?;
-        let pool = FacePool::start(&manifest, config.policy(), PoolSettings::default())?;
+    pub fn start(config: &FaceConfig) -> Result<Self, ReaderError> {
+        let manifest = Manifest::read(&config.manifest).map_err(ReaderError::Face)?;
+        let pool = FacePool::start(&manifest, config.policy(), PoolSettings::default())
+            .map_err(ReaderError::Face)?;
         let rule = pool.rule();
         tracing::info!(
             threshold = rule.threshold,
@@ -46,7 +48,7 @@ impl Faces {
             judges_liveness = rule.liveness.is_some(),
             "The models that compare faces are ready."
         );
-        Ok(Self { pool, arbiter: system.arbiter().clone() })
+        Ok(Self { pool, system: System::current() })
     }
 }
 
@@ -120,9 +122,9 @@ impl FaceDesk {
 
     fn prepare(&self, ticket: Ticket, photo: Photo) {
         *self.held() = Held::Preparing(ticket);
-        let is_begun = self.0.faces.clone().is_some_and(|Faces { pool, arbiter }| {
+        let is_begun = self.0.faces.clone().is_some_and(|Faces { pool, system }| {
             let desk = self.clone();
-            arbiter.spawn(async move {
+            system.arbiter().spawn(async move {
                 let end = pool.card(photo.into_bytes()).await;
                 desk.prepared(ticket, end);
             })
@@ -304,3 +306,6 @@ const fn advice_of(advice: quality::Advice) -> Advice {
         quality::Advice::HoldStill => Advice::HoldStill,
     }
 }
+
+#[cfg(test)]
+mod tests;

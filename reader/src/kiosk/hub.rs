@@ -48,7 +48,7 @@ pub(super) enum Input {
 
 /// The way to the hub.
 #[derive(Clone)]
-pub(super) struct Inputs(SyncSender<Input>);
+pub(super) struct Inputs(pub(super) SyncSender<Input>);
 
 impl Inputs {
     /// Puts an input; `false` when it is lost.

@@ -77,7 +77,7 @@ pub struct View {
     pub candidate: Option<CandidateView>,
     /// 資格有効性 at the end.
     pub validity: Option<String>,
-    /// `certificateExpiresSoon`, `grace` or `wrongNumber`.
+    /// `certificateExpiresSoon`, `grace`, `wrongNumber` or `wrongCardFace`.
     pub notice: Option<&'static str>,
     /// Days of the notice.
     pub days: Option<i64>,
@@ -137,10 +137,9 @@ impl State {
             Some(Notice::Grace(days)) => (Some("grace"), Some(days)),
             None => (None, None),
         };
-        let is_wrong_number = matches!(
-            self.stage,
-            Stage::RegisterOffer { wrong: true } | Stage::FaceNumber { wrong: true }
-        );
+        let is_wrong_face = self.stage == Stage::FaceNumber { wrong: true };
+        let wrong = (self.stage == Stage::RegisterOffer { wrong: true }).then_some("wrongNumber");
+        let wrong = wrong.or(is_wrong_face.then_some("wrongCardFace"));
         let is_medical = self.stage == Stage::ConsentMedical;
         let is_provide = self.stage == Stage::ConsentProvide;
         let ask = if is_medical || is_provide { self.askable(is_medical) } else { BTreeSet::new() };
@@ -159,7 +158,7 @@ impl State {
             camera: self.camera(),
             candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,
-            notice: if is_wrong_number { Some("wrongNumber") } else { notice },
+            notice: wrong.or(notice),
             days,
             code: self.code(),
             reader: patient.map(|p| p.reader.clone()).or_else(|| self.readers.first().cloned()),

@@ -62,6 +62,7 @@ export default {
   "screen.offline": "機械が つながって いません", "screen.offline.do": "いま つないで います。だめな ときは、ここの 人に 言って ください。",
   "notice.certificateExpiresSoon": "カードの 期限まで あと {days}日です。市役所で 新しく して ください。",
   "notice.grace": "カードの 期限が 切れて います。保険だけ、あと {days}日 しらべる ことが できます。",
+  "notice.wrongCardFace": "数字が カードと ちがいます。もう一度 入れて ください。",
   "notice.wrongNumber": "見つかりません。もう一度 して ください。",
   "validity.1": "保険は 使えます。", "validity.2": "保険が ありません。ここの 人に 言って ください。", "validity.3": "新しい 保険に なって います。ここの 人に 言って ください。",
   "validity.5": "1人に きめられません。ここの 人に 言って ください。", "validity.6": "医療扶助が 使えます。今月の 医療券は ここの 人が 見ます。",

@@ -62,6 +62,7 @@ export default {
   "screen.offline": "Not connected to the device", "screen.offline.do": "Connecting again. If it takes long, please tell the staff.",
   "notice.certificateExpiresSoon": "The certificate expires in {days} days. Please renew it at your municipal office.",
   "notice.grace": "The certificate has expired. Insurance can still be checked for {days} days. Please renew it soon.",
+  "notice.wrongCardFace": "The numbers do not fit this card. Please enter them again.",
   "notice.wrongNumber": "Not found. Please try again.",
   "validity.1": "You are insured.", "validity.2": "You are not insured here. Please ask at the counter.", "validity.3": "You have a newer insurance. Please ask at the counter.",
   "validity.5": "Several records fit. Please ask at the counter.", "validity.6": "You receive medical assistance. The counter checks this month's ticket.",

@@ -62,6 +62,7 @@ export default {
   "screen.offline": "기기와 연결되어 있지 않습니다", "screen.offline.do": "자동으로 다시 연결하고 있습니다. 계속되면 직원에게 알려 주세요.",
   "notice.certificateExpiresSoon": "전자증명서 만료까지 {days}일 남았습니다. 시구정촌 창구에서 갱신해 주세요.",
   "notice.grace": "전자증명서가 만료되었습니다. 보험 확인만 앞으로 {days}일 가능합니다. 빨리 갱신해 주세요.",
+  "notice.wrongCardFace": "숫자가 카드와 맞지 않습니다. 다시 입력해 주세요.",
   "notice.wrongNumber": "찾을 수 없습니다. 다시 시도해 주세요.",
   "validity.1": "보험 자격이 유효합니다.", "validity.2": "보험 자격이 없습니다. 창구에 문의해 주세요.", "validity.3": "새 보험으로 바뀌었습니다. 창구에 문의해 주세요.",
   "validity.5": "여러 기록이 일치합니다. 창구에 문의해 주세요.", "validity.6": "의료부조 자격이 있습니다. 이번 달 의료권은 창구에서 확인합니다.",

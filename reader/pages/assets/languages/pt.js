@@ -62,6 +62,7 @@ export default {
   "screen.offline": "Sem conexão com o aparelho", "screen.offline.do": "Reconectando. Se demorar, avise o balcão.",
   "notice.certificateExpiresSoon": "O certificado vence em {days} dias. Renove-o na prefeitura.",
   "notice.grace": "O certificado venceu. O seguro ainda pode ser verificado por {days} dias. Renove-o logo.",
+  "notice.wrongCardFace": "Os números não correspondem ao cartão. Digite de novo.",
   "notice.wrongNumber": "Não encontrado. Tente de novo.",
   "validity.1": "Seu seguro é válido.", "validity.2": "Não há seguro aqui. Pergunte no balcão.", "validity.3": "Você tem um seguro mais novo. Pergunte no balcão.",
   "validity.5": "Há vários registros. Pergunte no balcão.", "validity.6": "Você recebe assistência médica. O balcão verifica o bilhete do mês.",

@@ -62,6 +62,7 @@ export default {
   "screen.offline": "Chưa kết nối với máy", "screen.offline.do": "Đang tự kết nối lại. Nếu lâu, xin báo cho nhân viên.",
   "notice.certificateExpiresSoon": "Chứng thư hết hạn sau {days} ngày. Xin gia hạn tại cơ quan hành chính địa phương.",
   "notice.grace": "Chứng thư đã hết hạn. Chỉ kiểm tra được bảo hiểm trong {days} ngày nữa. Xin gia hạn sớm.",
+  "notice.wrongCardFace": "Các số không khớp với thẻ. Xin nhập lại.",
   "notice.wrongNumber": "Không tìm thấy. Xin thử lại.",
   "validity.1": "Bảo hiểm có hiệu lực.", "validity.2": "Không có bảo hiểm ở đây. Xin hỏi tại quầy.", "validity.3": "Bạn đã có bảo hiểm mới. Xin hỏi tại quầy.",
   "validity.5": "Có nhiều hồ sơ phù hợp. Xin hỏi tại quầy.", "validity.6": "Bạn có trợ cấp y tế. Quầy sẽ kiểm tra phiếu tháng này.",

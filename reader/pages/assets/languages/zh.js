@@ -62,6 +62,7 @@ export default {
   "screen.offline": "未连接到设备", "screen.offline.do": "正在自动重新连接。若持续如此，请告知工作人员。",
   "notice.certificateExpiresSoon": "电子证书还有 {days} 天到期。请到市区町村窗口更新。",
   "notice.grace": "电子证书已过期。还有 {days} 天只能确认保险资格，请尽早更新。",
+  "notice.wrongCardFace": "数字与卡不符，请重新输入。",
   "notice.wrongNumber": "没有找到。请再试一次。",
   "validity.1": "保险资格有效。", "validity.2": "没有保险资格。请到窗口咨询。", "validity.3": "已更换为新的保险。请到窗口咨询。",
   "validity.5": "有多条记录相符。请到窗口咨询。", "validity.6": "有医疗扶助资格。本月的医疗券由窗口确认。",

@@ -153,7 +153,7 @@ fn a_wrong_number_is_asked_again_and_other_failures_end_it() {
     place.does(Intent::CardFace(number()));
     let ticket = place.ticket();
     place.on(Event::PhotoRead(ticket, Err(CardFailure::WrongNumber)));
-    assert_eq!((place.screen(), place.view().notice), (Screen::FaceNumber, Some("wrongNumber")));
+    assert_eq!((place.screen(), place.view().notice), (Screen::FaceNumber, Some("wrongCardFace")));
     place.does(Intent::CardFace(number()));
     let ticket = place.ticket();
     place.on(Event::PhotoRead(ticket, Err(CardFailure::PhotoUntrusted)));
