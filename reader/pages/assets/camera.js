@@ -107,6 +107,8 @@ export function startCamera(send, failed, label) {
     node,
     stop,
     progress(used, of) {
+      // Round ends would leave a dot of nothing.
+      done.style.visibility = used ? "visible" : "hidden";
       done.style.strokeDasharray = `${of ? used / of : 0} 1`;
     },
     /** After the node was moved: browsers pause what leaves the document. */

@@ -1,6 +1,7 @@
 //! Conversations with the software card, and with hands that swap, cut and corrupt.
 
 use super::*;
+use crate::session::Photo;
 use proptest::prelude::*;
 use shikaku_card::{
     Answer, CardOrder, Holder, IssuedCard, Issuer, Memory, Profile, SoftwareCard, photo_authority,
