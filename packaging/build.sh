@@ -10,13 +10,14 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 mkdir -p "$out"
 
-# package FOLDER NAME PROGRAM
+# package FOLDER NAME PROGRAM [MODELS]
 package() {
     root=$(mktemp -d)
     install -Dsm 0755 "$programs/$3" "$root/usr/bin/$3"
     install -Dm 0644 "$1/$3.service" "$root/lib/systemd/system/$3.service"
     install -Dm 0644 README.md "$root/usr/share/doc/$2/README.md"
     cat ../LICENSE-MIT ../LICENSE-APACHE >"$root/usr/share/doc/$2/copyright"
+    [ -z "${4-}" ] || install -Dm 0644 -t "$root/usr/share/$2/models" "$4"/*.onnx "$4"/*.md "$4/manifest.toml"
     mkdir -p "$root/DEBIAN"
     for file in "$1"/*.toml*; do
         install -Dm 0644 "$file" "$root/etc/$2/$(basename "$file")"
@@ -37,4 +38,4 @@ package() {
 }
 
 package engine shikaku shikaku
-package reader shikaku-reader shikaku-reader
+package reader shikaku-reader shikaku-reader ../models

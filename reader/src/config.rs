@@ -8,9 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shikaku_face::manifest::Manifest;
+use shikaku_face::pipeline::Pipeline;
 
 use crate::ReaderError;
 use crate::exchange::{HttpEngine, Settings};
+
+mod face;
+
+pub use face::FaceConfig;
 
 /// What the environment variables begin with.
 pub const ENVIRONMENT_PREFIX: &str = "SHIKAKU_READER_";
@@ -29,6 +35,9 @@ pub struct Config {
     /// The pages, for `serve`.
     #[serde(default)]
     pub kiosk: KioskConfig,
+    /// 顔認証, for `serve`; not on offer without this table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<FaceConfig>,
     /// Synthetic cards on a virtual reader. Never where patients are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub demo: Option<DemoConfig>,
@@ -233,6 +242,9 @@ impl Config {
         if let Some(demo) = &mut config.demo {
             demo.cards = folder.join(&demo.cards);
         }
+        if let Some(face) = &mut config.face {
+            face.manifest = folder.join(&face.manifest);
+        }
         if !config.kiosk.record.as_os_str().is_empty() {
             config.kiosk.record = folder.join(&config.kiosk.record);
         }
@@ -307,6 +319,10 @@ impl Config {
         ] {
             within(key, allowed, range.contains(&value))?;
         }
+        if let Some(face) = &self.face {
+            let minutes = face.memory_minutes;
+            within("face.memory_minutes", "1 to 1440", (1..=1440).contains(&minutes))?;
+        }
         let Some(card) = &self.card else { return Ok(()) };
         let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         let institution = &card.institution;
@@ -323,12 +339,18 @@ impl Config {
         within("card.answer_seconds", "2 to 30", (2..=30).contains(&card.answer_seconds))
     }
 
-    /// Checks what [`Config::load`] cannot see in the text: that the certificates can be used.
+    /// Checks what [`Config::load`] cannot see in the text: that the certificates can be used, and
+    /// that the models are the manifest's and keep what is promised about faces.
     ///
     /// # Errors
-    /// When a PEM file cannot be used.
+    /// When a PEM file or a model cannot be used.
     pub fn check_files(&self) -> Result<(), ReaderError> {
-        HttpEngine::connect(&self.engine, self.exchange.workers).map(|_| ())
+        HttpEngine::connect(&self.engine, self.exchange.workers)?;
+        let Some(face) = &self.face else { return Ok(()) };
+        let manifest = Manifest::read(&face.manifest).map_err(ReaderError::Face)?;
+        let rule = face.policy().rule(&manifest).map_err(ReaderError::Face)?;
+        Pipeline::load(&manifest, &rule).map_err(ReaderError::Face)?;
+        Ok(())
     }
 
     /// The configuration in effect as TOML, with what leads to the private key masked.
@@ -361,7 +383,11 @@ impl Config {
 
 /// Sets one key. A table that does not exist is made, so that an unknown one is refused by name.
 fn overlay(tables: &mut toml::Table, table: &str, key: &str, value: String) {
-    let value = value.parse().map_or(toml::Value::String(value), toml::Value::Integer);
+    let integer = value.parse().ok().map(toml::Value::Integer);
+    // Only what looks like a number: `nan` may well be a name.
+    let is_number = value.starts_with(|first: char| first.is_ascii_digit());
+    let float = || value.parse().ok().filter(|_| is_number).map(toml::Value::Float);
+    let value = integer.or_else(float).unwrap_or(toml::Value::String(value));
     let entry = tables
         .entry(table.to_ascii_lowercase())
         .or_insert_with(|| toml::Value::Table(toml::Table::new()));

@@ -1,6 +1,7 @@
 //! Why the program could not start, in words for whoever installs it.
 
 use shikaku_card::CardError;
+use shikaku_face::FaceError;
 use std::io;
 use std::net::SocketAddr;
 
@@ -114,6 +115,15 @@ pub enum ReaderError {
     /// The system refused to report signals.
     #[error("the system refused to report stop signals: {0}. Start the program again")]
     Signal(io::Error),
+    /// Models cannot be used, or none keeps what the configuration promises.
+    #[error(transparent)]
+    Face(FaceError),
+    /// `[face]` where no certificate of the terminal makes cards sign.
+    #[error(
+        "the table [face] needs a terminal's certificate, which this machine has only with [demo]. \
+         Leave [face] out"
+    )]
+    FaceWithoutTerminal,
     /// A synthetic card cannot be made or held on a reader.
     #[error(transparent)]
     Card(CardError),
@@ -135,6 +145,8 @@ impl ReaderError {
             Self::Thread(_) => "SHK-EXC-013",
             Self::Signal(_) => "SHK-EXC-014",
             Self::Card(error) => error.code(),
+            Self::Face(error) => error.code(),
+            Self::FaceWithoutTerminal => "SHK-RDR-008",
             Self::Listen { .. } => "SHK-RDR-001",
             Self::Random => "SHK-RDR-002",
             Self::NoCardTable => "SHK-RDR-003",
@@ -201,6 +213,10 @@ impl ReaderError {
                 "停止信号を受け取れません。プログラムをもう一度起動してください。".to_owned()
             }
             Self::Card(error) => error.ja().to_owned(),
+            Self::Face(error) => error.ja().to_owned(),
+            Self::FaceWithoutTerminal => {
+                "[face]には端末の証明書が必要です。[face]を外してください。".to_owned()
+            }
         }
     }
 }
@@ -227,6 +243,8 @@ mod tests {
             ReaderError::Thread(io()),
             ReaderError::Signal(io()),
             ReaderError::Card(CardError::NoVirtualReader),
+            ReaderError::Face(FaceError::PoolStopped),
+            ReaderError::FaceWithoutTerminal,
             ReaderError::Listen { address: ([127, 0, 0, 1], 1).into(), source: io() },
             ReaderError::Random,
             ReaderError::NoCardTable,

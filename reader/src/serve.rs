@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use actix_web::rt::System;
+use shikaku_card::photo_authority;
 use shikaku_card::terminal::TerminalAuthority;
 use shikaku_domain::Timestamp;
 
 use crate::ReaderError;
 use crate::card_api::CardApi;
-use crate::card_protocol::TerminalKey;
+use crate::card_protocol::{SimTerminal, TerminalKey};
 use crate::clock::Clock;
 use crate::config::{CardConfig, Config, DemoConfig};
 use crate::exchange::{Exchange, HttpEngine, LocalDisk, Stop};
 use crate::face_folder::FaceFolder;
-use crate::kiosk::{Hub, Parts, SelfTest, bind};
+use crate::kiosk::{Faces, Hub, Parts, SelfTest, bind};
 use crate::pcsc::Settings as ReaderSettings;
 use crate::record::Recorder;
 use crate::session::{Limits, Offer};
@@ -48,11 +50,14 @@ pub fn serve(
     let demo = config.demo.as_ref();
     let terminal = demo.map(|demo| terminal(demo, clock.as_ref())).transpose()?;
     let test_cards = demo.map(|demo| TestCards::open(&demo.cards, demo.port)).transpose()?;
+    let system = System::new();
+    let faces = faces(config, terminal.is_some())?;
     let limits = limits(config, terminal.is_some());
     let parts = Parts {
         limits,
         readers: reader_settings(card),
         terminal,
+        faces,
         api: api.clone(),
         face,
         keep_results: Duration::from_secs(u64::from(config.kiosk.keep_results_minutes) * 60),
@@ -73,7 +78,7 @@ pub fn serve(
     let working = working.map_err(ReaderError::Thread)?;
     ready(&server.address().to_string());
     tell(State::Ready);
-    let served = actix_web::rt::System::new().block_on(server.run(stopped(Arc::clone(stop))));
+    let served = system.block_on(server.run(stopped(Arc::clone(stop))));
     stop.ask();
     let exchanged = working.join().unwrap_or(Ok(()));
     // A panic of the hub was reported when it happened.
@@ -139,7 +144,9 @@ fn limits(config: &Config, visual: bool) -> Limits {
         last_ms: milliseconds(kiosk.last_seconds),
         note_ms: milliseconds(kiosk.note_seconds),
         retry_ms: RETRY_MS,
-        offer: Offer { visual, prescription: kiosk.prescription },
+        face_memory_ms: config.face.as_ref().map_or(0, |f| u64::from(f.memory_minutes) * 60_000),
+        face_tries: config.face.as_ref().map_or(0, |face| face.tries),
+        offer: Offer { visual, face: config.face.is_some(), prescription: kiosk.prescription },
     }
 }
 
@@ -151,7 +158,17 @@ fn terminal(demo: &DemoConfig, clock: &dyn Clock) -> Result<Arc<dyn TerminalKey>
     let authority = TerminalAuthority::new(demo.seed).map_err(ReaderError::Card)?;
     let until = today.saturating_add_days(TERMINAL_DAYS);
     let terminal = authority.terminal(demo.seed, 1, until).map_err(ReaderError::Card)?;
-    Ok(Arc::new(terminal))
+    let photo_authority = photo_authority(demo.seed).map_err(ReaderError::Card)?;
+    Ok(Arc::new(SimTerminal { terminal, photo_authority }))
+}
+
+/// What compares faces, before any port opens.
+fn faces(config: &Config, has_terminal: bool) -> Result<Option<Faces>, ReaderError> {
+    let Some(face) = &config.face else { return Ok(None) };
+    if !has_terminal {
+        return Err(ReaderError::FaceWithoutTerminal);
+    }
+    Faces::start(face).map(Some)
 }
 
 fn recorder(config: &Config, limits: Limits) -> Result<Option<Recorder>, ReaderError> {

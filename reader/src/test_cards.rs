@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use shikaku_card::vpcd::{Latency, Plugged};
-use shikaku_card::{CardError, CardFolder, FiledCard, IssuedCard, Issuer};
+use shikaku_card::{CardError, CardFolder, FiledCard, IssuedCard, Issuer, portrait_seed};
 
 use crate::ReaderError;
 
@@ -40,6 +40,9 @@ pub struct Listed<'a> {
     pub pin: &'a str,
     /// What stands on the card's face: 照合番号B's parts.
     pub card_face: CardFace<'a>,
+    /// The seed by which `./dev camera` shows the person of the card's photograph; `None` when that is
+    /// a file of its own.
+    pub face_seed: Option<u64>,
     /// Whether it lies on the reader.
     pub inserted: bool,
 }
@@ -93,6 +96,7 @@ impl TestCards {
                     expiry_year: number.get(6..10).unwrap_or_default(),
                     security_code: number.get(10..).unwrap_or_default(),
                 },
+                face_seed: order.photo.is_none().then(|| portrait_seed(order.holder.index)),
                 inserted: held.as_ref().is_some_and(|(inside, _)| inside == id),
             }
         });

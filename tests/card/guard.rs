@@ -20,6 +20,10 @@ fn other_origins_other_hosts_and_strangers_without_the_cookie_are_refused() {
     ] {
         assert_eq!(bridge.post_as("/kiosk/intents", &body, &headers), 403, "{headers:?}");
     }
+    // A frame of the camera is as well guarded as a PIN.
+    assert_eq!(bridge.post_as("/kiosk/frame?session=s&seq=1", &body, &good), 409);
+    assert_eq!(bridge.post_as("/kiosk/frame?session=s&seq=1", &body, &good[..1]), 403);
+    assert_eq!(bridge.post_as("/kiosk/frame?session=s&seq=1", &body, &good[1..]), 403);
     assert_eq!(bridge.get_as("/kiosk/events", &[]), 403);
     assert_eq!(bridge.get_as("/kiosk", &[("host", "example.invalid")]), 403);
     assert_eq!(bridge.get_as("/kiosk", &[]), 200);

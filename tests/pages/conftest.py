@@ -9,6 +9,8 @@ from playwright.sync_api import sync_playwright
 from server import Bridge
 
 SCREENSHOTS = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "pages-screenshots"
+# Chromium's own camera: a moving test picture, granted to every page.
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +18,7 @@ def browser():
     with sync_playwright() as playwright:
         program = shutil.which("chromium")
         assert program, "chromium is missing; run ./dev pages"
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *CAMERA])
         yield browser
         browser.close()
 

@@ -4,12 +4,14 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import states
 
 PAGES = Path(__file__).resolve().parents[2] / "reader" / "pages"
 # As in `reader/src/kiosk/guard.rs`.
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
+PERMISSIONS = "camera=(self), microphone=(), geolocation=(), usb=(), serial=()"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 NAMES = {"/kiosk", "/counter", "/self-test", "/test-cards"}
 
@@ -21,6 +23,7 @@ class Bridge:
         self.states = {"/kiosk/events": states.KIOSK["empty"], "/counter/events": states.COUNTER["nothing"]}
         self.json = {"/self-test.json": states.SELF_TEST, "/test-cards/list": states.TEST_CARDS}
         self.sent = []
+        self.frames = []
         self.reply = (202, None)
         self.changed = threading.Condition()
         self.is_up = True
@@ -36,6 +39,7 @@ class Bridge:
                 self.send_response(status)
                 self.send_header("content-type", f"{media}; charset=utf-8")
                 self.send_header("content-security-policy", POLICY)
+                self.send_header("permissions-policy", PERMISSIONS)
                 self.send_header("cache-control", "no-store")
                 if length is None:
                     self.send_header("connection", "close")
@@ -77,7 +81,13 @@ class Bridge:
                         return
 
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if self.path.startswith("/kiosk/frame?"):
+                    with bridge.changed:
+                        bridge.frames.append((parse_qs(urlsplit(self.path).query), body))
+                        bridge.changed.notify_all()
+                    return self.give(202, "text/plain", b"")
+                body = json.loads(body)
                 with bridge.changed:
                     bridge.sent.append((self.path, body))
                     bridge.changed.notify_all()
@@ -100,6 +110,13 @@ class Bridge:
         with self.changed:
             self.is_up = is_up
             self.changed.notify_all()
+
+    def await_frames(self, count):
+        """The next frames that a page sends; the ones before are forgotten."""
+        with self.changed:
+            self.frames.clear()
+            assert self.changed.wait_for(lambda: len(self.frames) >= count, timeout=20), "no frames were sent"
+            return list(self.frames)
 
     def await_sent(self):
         """The next thing that a page sends."""

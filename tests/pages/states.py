@@ -3,8 +3,11 @@
 METHODS = [
     {"method": "pin", "available": True},
     {"method": "visual", "available": True},
-    {"method": "face", "available": False, "reason": "notInstalled"},
+    {"method": "face", "available": True},
 ]
+NO_FACE = [*METHODS[:2], {"method": "face", "available": False, "reason": "notInstalled"}]
+TRIED = [*METHODS[:2], {"method": "face", "available": False, "reason": "triedEnough"}]
+ADVICE = ["nobody", "several", "tooDark", "tooBright", "tooFar", "tooNear", "offCentre", "turnToCamera", "holdUpright", "holdStill"]
 MEDICAL = ["medication", "checkup", "diagnosis", "operation"]
 PERSON = {"name": "資格　花子", "insurerName": "架空健康保険組合"}
 
@@ -22,6 +25,7 @@ def state(screen, step=None, session="s1", **more):
         "ask": [],
         "askPrescription": False,
         "canRegisterByCard": False,
+        "camera": None,
         "candidate": None,
         "validity": None,
         "notice": None,
@@ -29,6 +33,11 @@ def state(screen, step=None, session="s1", **more):
         "code": None,
         "reader": "Virtual PCD 00 00",
     } | more
+
+
+def camera(advice=None, used=0, of=0):
+    """How far the camera has come."""
+    return {"advice": advice, "used": used, "of": of}
 
 
 NOBODY = {"session": None, "secondsLeft": None}
@@ -43,11 +52,23 @@ KIOSK = {
     "notMyNumberCard": state("notMyNumberCard", 1, **ENDED),
     "phoneLocked": state("phoneLocked", code="SHK-RDR-113", **ENDED),
     "chooseMethod": state("chooseMethod", 2, methods=METHODS, notice="certificateExpiresSoon", days=60),
+    "chooseMethodNoFace": state("chooseMethod", 2, methods=NO_FACE),
     "enterPin": state("enterPin", 3, triesLeft=3),
     "wrongPin": state("wrongPin", 3, triesLeft=2),
     "lastTryConfirm": state("lastTryConfirm", 3, triesLeft=1),
     "pinBlocked": state("pinBlocked", 3, triesLeft=0, methods=[METHODS[0] | {"available": False, "reason": "blocked"}, *METHODS[1:]]),
     "visualWaiting": state("visualWaiting", 3),
+    "faceNumber": state("faceNumber", 3),
+    "faceNumberAgain": state("faceNumber", 3, notice="wrongCardFace"),
+    "faceCamera": state("faceCamera", 3, camera=camera()),
+    "faceCameraAdvice": state("faceCamera", 3, camera=camera("tooFar", 1, 3)),
+    "faceCameraProgress": state("faceCamera", 3, camera=camera(None, 2, 3)),
+    "faceUnknown": state("faceUnknown", 3, methods=METHODS),
+    "faceUnknownForGood": state("faceUnknown", 3, methods=TRIED),
+    "cameraRefused": state("cameraRefused", 3, methods=METHODS, code="SHK-RDR-301"),
+    "cameraTrouble": state("cameraTrouble", 3, methods=METHODS, code="SHK-RDR-302"),
+    "faceTrouble": state("faceTrouble", 3, methods=METHODS, code="SHK-RDR-304"),
+    "photoUnusable": state("photoUnusable", 3, methods=METHODS, code="SHK-RDR-305"),
     "checking": state("checking", 3, secondsLeft=None),
     "registerOffer": state("registerOffer", canRegisterByCard=True),
     "registerOfferAgain": state("registerOffer", canRegisterByCard=True, notice="wrongNumber"),
@@ -153,6 +174,7 @@ def test_card(name, profile, inserted=False):
         "birthdate": "19800217",
         "pin": "1234",
         "cardFace": {"expiryYear": "2035", "securityCode": "2285"},
+        "faceSeed": 2,
         "inserted": inserted,
     }
 

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-card", &["shikaku-domain"]),
     ("shikaku-face", &["shikaku-page"]),
     ("shikaku-render", &[]),
-    ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card"]),
+    ("shikaku-reader", &["shikaku-domain", "shikaku-wire", "shikaku-card", "shikaku-face"]),
     ("shikaku-page", &[]),
     ("shikaku-loadgen", &["shikaku-domain", "shikaku-wire", "shikaku-card", "shikaku-page"]),
     (

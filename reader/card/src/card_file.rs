@@ -47,7 +47,7 @@ pub struct CardFile {
     /// Password of 6 to 16 capitals and digits.
     #[serde(default = "default_password")]
     pub password: String,
-    /// A JPEG 2000 file beside this one; a drawn portrait when there is none.
+    /// A JPEG 2000 file beside this one; a rendered portrait when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photo: Option<PathBuf>,
     /// Whether a VERIFY of a wrong length costs a try.
@@ -64,7 +64,7 @@ fn default_password() -> String {
 }
 
 impl CardFile {
-    /// The file of an order whose photo is a drawn portrait.
+    /// The file of an order whose photo is a rendered portrait.
     #[must_use]
     pub fn new(seed: u64, order: &CardOrder) -> Self {
         let holder = &order.holder;

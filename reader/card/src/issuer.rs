@@ -20,6 +20,14 @@ pub struct Issuer {
     pub(crate) terminals: TerminalAuthority,
 }
 
+/// Modulus of the authority under a seed whose cards' photographs may be believed.
+///
+/// # Errors
+/// As [`crate::CardKey::from_seed`].
+pub fn photo_authority(seed: u64) -> Result<Vec<u8>, CardError> {
+    Ok(CvAuthority::new(seed, SURFACE_ROOT_KIND, 0)?.key.modulus())
+}
+
 /// A key that signs the contents of an application, and its certificate.
 pub(crate) struct CvSigner {
     pub(crate) authority: CvAuthority,

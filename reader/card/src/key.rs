@@ -10,7 +10,7 @@ use ring::signature::{
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::traits::PublicKeyParts;
-use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey};
+use rsa::{BoxedUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
@@ -127,6 +127,13 @@ pub fn digest_info(hashes: &[u8]) -> Vec<u8> {
 pub fn is_signature(modulus: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let key = RsaPublicKeyComponents { n: modulus, e: &[1, 0, 1][..] };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+}
+
+/// Whether this is the signature over content that was padded as it is, see [`CardKey::sign_raw`].
+pub(crate) fn is_raw_signature(modulus: &[u8], content: &[u8], signature: &[u8]) -> bool {
+    let modulus = BoxedUint::from_be_slice_vartime(modulus);
+    let key = RsaPublicKey::new(modulus, BoxedUint::from(65_537_u64));
+    key.is_ok_and(|key| key.verify(Pkcs1v15Sign::new_unprefixed(), content, signature).is_ok())
 }
 
 /// Random numbers of a card: salts and challenges.

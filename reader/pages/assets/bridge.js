@@ -17,6 +17,12 @@ export function follow(address, show, lost) {
   });
 }
 
+/** Posts a frame of the camera for one screen of one session. A stale one is harmless: the newer state is on its way. */
+export async function postFrame(session, seq, frame) {
+  const query = new URLSearchParams({ session, seq });
+  await fetch(`/kiosk/frame?${query}`, { method: "POST", headers: { "content-type": "image/jpeg" }, body: frame, cache: "no-store" });
+}
+
 /** Posts what somebody did. A stale one (409) gives `undefined`: the newer state is already on its way. */
 export async function post(address, body) {
   const answer = await fetch(address, {

@@ -1,17 +1,22 @@
 // The patient's screen: six steps, one state at a time, everything wiped with the session.
 
-import { post, follow } from "./bridge.js";
+import { post, postFrame, follow } from "./bridge.js";
+import { startCamera } from "./camera.js";
 import { button, element, icon } from "./icons.js";
 import { FIRST, LANGUAGES, message } from "./languages.js";
 
 const PIN_DIGITS = 4;
 const WARNING_SECONDS = 15;
 /** Screens on which the patient can still stop. */
-const CAN_CANCEL = new Set(["chooseMethod", "enterPin", "wrongPin", "lastTryConfirm", "pinBlocked", "visualWaiting", "registerOffer",
-  "registerConfirm", "registerWaitingStaff", "consentMedical", "consentProvide"]);
+const CAN_CANCEL = new Set(["chooseMethod", "enterPin", "wrongPin", "lastTryConfirm", "pinBlocked", "visualWaiting", "faceNumber", "faceCamera",
+  "faceUnknown", "cameraRefused", "cameraTrouble", "faceTrouble", "photoUnusable", "registerOffer", "registerConfirm", "registerWaitingStaff",
+  "consentMedical", "consentProvide"]);
+/** Screens that can be left for another way to be recognised. */
+const HAS_OTHER_WAY = new Set(["faceNumber", "faceCamera"]);
 const ICONS = {
   noReader: "lost", empty: "place", reading: "wait", chooseMethod: "card", enterPin: "pin", wrongPin: "pin", lastTryConfirm: "stop",
-  pinBlocked: "stop", visualWaiting: "visual", checking: "wait", registerOffer: "heart", registerConfirm: "person",
+  pinBlocked: "stop", visualWaiting: "visual", faceNumber: "card", faceCamera: "face", faceUnknown: "person", cameraRefused: "noCamera",
+  cameraTrouble: "noCamera", faceTrouble: "noCamera", photoUnusable: "card", checking: "wait", registerOffer: "heart", registerConfirm: "person",
   registerWaitingStaff: "visual", registered: "done", consentMedical: "heart", consentProvide: "share", done: "done", readerBusy: "wait",
   engineDown: "lost", phoneLocked: "phone", timedOut: "wait", cancelled: "card", notFound: "person", offline: "lost",
 };
@@ -32,6 +37,8 @@ let chosen = {};
 let prescription = null;
 let deadline = null;
 let isLost = false;
+/** The running camera, while its screen is shown. */
+let camera = null;
 
 const text = (key, values) => message(language, key, values);
 const at = (id) => document.getElementById(id);
@@ -64,6 +71,20 @@ function startAfresh() {
   globalThis.speechSynthesis?.cancel();
 }
 
+/** The camera runs on its own screen and on no other, however that one is left. */
+function keepCamera(isWanted) {
+  if (!isWanted) {
+    camera?.stop();
+    camera = null;
+    return;
+  }
+  const failed = (trouble) => {
+    camera = null;
+    intend("cameraFailed", { trouble });
+  };
+  camera ??= startCamera((frame) => postFrame(state.session, state.seq, frame), failed, text("camera.picture"));
+}
+
 function show(next) {
   const isNewScreen = next.session !== state.session || next.screen !== state.screen || next.seq !== state.seq;
   // Language and type stay while the same person is there: also on the last screen, which has no session
@@ -75,6 +96,7 @@ function show(next) {
   state = next;
   deadline = next.secondsLeft === null || next.secondsLeft === undefined ? null : performance.now() + next.secondsLeft * 1000;
   if (isNewScreen) draw();
+  else if (state.screen === "faceCamera") guide();
   warn();
 }
 
@@ -137,30 +159,41 @@ const pinPad = () => digitPad({ count: PIN_DIGITS, isSecret: true, done: (pin) =
 /** What stands on the card, one number after the other; it opens the text that the chip holds. */
 const CARD_FACE = [["birthdate", 8], ["expiryYear", 4], ["securityCode", 4]];
 
+function askCardFace(place, done, known = {}) {
+  const [name, count] = CARD_FACE[Object.keys(known).length] ?? [];
+  if (!name) {
+    place.replaceChildren();
+    done(known);
+    return;
+  }
+  const question = element("h2", { tabindex: "-1" }, text(`face.${name}`));
+  place.replaceChildren(question, digitPad({ count, isSecret: false, done: (entered) => askCardFace(place, done, { ...known, [name]: entered }) }));
+  question.focus();
+}
+
+function faceNumber() {
+  const place = element("div", { class: "registration" });
+  askCardFace(place, (cardFace) => intend("cardFace", { cardFace }));
+  return place;
+}
+
 function registration() {
   const place = element("div", { class: "registration" });
-  const ask = (known) => {
-    const [name, count] = CARD_FACE[Object.keys(known).length] ?? [];
-    if (!name) {
-      place.replaceChildren();
-      intend("register", { yes: true, cardFace: known });
-      return;
-    }
+  const byCard = () => {
     at("screen").classList.add("entering");
-    const question = element("h2", { tabindex: "-1" }, text(`face.${name}`));
-    place.replaceChildren(question, digitPad({ count, isSecret: false, done: (entered) => ask({ ...known, [name]: entered }) }));
-    question.focus();
+    askCardFace(place, (cardFace) => intend("register", { yes: true, cardFace }));
   };
   place.append(element("div", { class: "choices" },
-    state.canRegisterByCard ? big([icon("card"), element("b", {}, text("register.card"))], () => ask({})) : null,
+    state.canRegisterByCard ? big([icon("card"), element("b", {}, text("register.card"))], byCard) : null,
     big([icon("visual"), element("b", {}, text("register.staff"))], () => intend("register", { yes: true })),
     button(text("register.no"), () => intend("register", { yes: false }))));
   return place;
 }
 
 function methods() {
+  const how = (method) => text(method === "face" && state.screen !== "chooseMethod" ? "method.face.again" : `method.${method}.how`);
   const drawn = state.methods.map(({ method, available, reason }) =>
-    big([icon(method), element("span", {}, element("b", {}, text(`method.${method}`)), element("small", {}, available ? text(`method.${method}.how`) : text(`unavailable.${reason}`)))],
+    big([icon(method), element("span", {}, element("b", {}, text(`method.${method}`)), element("small", {}, available ? how(method) : text(`unavailable.${reason}`)))],
       () => intend("chooseMethod", { method }), { disabled: !available }));
   return element("div", { class: "choices" }, ...drawn);
 }
@@ -203,9 +236,32 @@ const yesNo = (intent, yes, no, { isSafe }) => element("div", { class: "row" },
   button(text(no), () => intend(intent, { yes: false }), { class: isSafe ? null : "primary" }),
   button(text(yes), () => intend(intent, { yes: true }), { class: isSafe ? "primary" : null }));
 
+/** Where the camera's advice stands; it is filled in by `guide`. */
+const adviceLine = () => element("p", { class: "advice", id: "advice", role: "status" });
+
+/** Shows what the camera lacks, or how far it has come: the same screen goes on. */
+function guide() {
+  const { advice, used, of } = state.camera ?? {};
+  camera?.progress(used, of);
+  const line = at("advice");
+  if (!line) return;
+  const said = advice ? text(`advice.${advice}`) : used ? text("camera.progress", { used, of }) : text("camera.looks");
+  line.classList.toggle("good", !advice);
+  if (line.textContent === said) return;
+  line.textContent = said;
+  if (advice) say(said);
+}
+
 const PARTS = {
   chooseMethod: methods,
   pinBlocked: methods,
+  faceNumber,
+  faceCamera: adviceLine,
+  faceUnknown: methods,
+  cameraRefused: methods,
+  cameraTrouble: methods,
+  faceTrouble: methods,
+  photoUnusable: methods,
   enterPin: pinPad,
   wrongPin: pinPad,
   lastTryConfirm: () => yesNo("useLastTry", "lastTry.yes", "lastTry.no", { isSafe: false }),
@@ -240,9 +296,15 @@ function draw() {
   const part = isLost ? null : PARTS[screen]?.();
   const code = !isLost && state.code ? element("p", { class: "code" }, text("code", { code: state.code })) : null;
   at("screen").className = [screen, WORKING.has(screen) ? "working" : "", kind === "stop" ? "trouble" : "", needsStaff ? "attention" : "", part ? "asking" : ""].join(" ");
-  at("screen").replaceChildren(element("div", { class: "picture" }, icon(kind)),
+  const isCamera = screen === "faceCamera";
+  keepCamera(isCamera);
+  at("screen").replaceChildren(element("div", { class: "picture" }, camera ? camera.node : icon(kind)),
     element("div", { class: "words" }, title, element("p", { class: "lead", id: "lead" }, text(`screen.${screen}.do`)),
       element("div", { id: "hints" }, ...(isLost ? [] : hints())), part, code));
+  if (isCamera) {
+    camera.resume(text("camera.picture"));
+    guide();
+  }
   tools();
   title.focus({ preventScroll: true });
   speak(screen);
@@ -257,6 +319,8 @@ function tools() {
     button(name, () => choose(code), { lang, "aria-pressed": code === language })));
   at("cancel").replaceChildren(text("cancel"));
   at("cancel").hidden = isLost || !CAN_CANCEL.has(state.screen);
+  at("other").replaceChildren(text("otherWay"));
+  at("other").hidden = isLost || !HAS_OTHER_WAY.has(state.screen);
 }
 
 function choose(code) {
@@ -266,11 +330,14 @@ function choose(code) {
   at("languages").querySelector("[aria-pressed=true]").focus();
 }
 
-function speak(screen) {
+const speak = (screen) => say(`${text(`screen.${screen}`)}。${text(`screen.${screen}.do`)}`);
+
+/** Reads something aloud, if that is wanted, in place of what is being read. */
+function say(words) {
   const voice = globalThis.speechSynthesis;
   voice?.cancel();
   if (!voice || at("voice").getAttribute("aria-pressed") !== "true") return;
-  const said = new SpeechSynthesisUtterance(`${text(`screen.${screen}`)}。${text(`screen.${screen}.do`)}`);
+  const said = new SpeechSynthesisUtterance(words);
   said.lang = LANGUAGES[language].lang;
   voice.speak(said);
 }
@@ -289,7 +356,10 @@ function warn() {
   if (!isShown) return;
   bar.firstChild.textContent = text("secondsLeft", { n: left });
   bar.lastChild.textContent = text("more");
-  if (left === 0) at("screen").replaceChildren();
+  if (left === 0) {
+    keepCamera(false);
+    at("screen").replaceChildren();
+  }
 }
 
 for (const id of ["large", "contrast", "voice"]) {
@@ -301,6 +371,7 @@ for (const id of ["large", "contrast", "voice"]) {
   });
 }
 at("cancel").addEventListener("click", () => intend("cancel"));
+at("other").addEventListener("click", () => intend("otherWay"));
 document.addEventListener("keydown", (event) => {
   const pad = document.querySelector(".pad");
   const isElsewhere = event.key === "Enter" && document.activeElement?.tagName === "BUTTON";

@@ -13,8 +13,8 @@ const PROFILES = {
   "expired": ["期限切れ", "Expired", "使えない理由と行き先が出ます", "why, and where to go"],
   "not-yet-valid": ["開始前", "Not yet valid", "まだ使えません", "cannot be used yet"],
   "revoked": ["失効", "Revoked", "失効のお知らせが出ます", "the centre refuses it"],
-  "pin-blocked": ["暗証番号ロック", "PIN blocked", "目視確認に進めます", "goes on with a check by staff"],
-  "face-only": ["顔認証カード", "Without PIN", "目視確認で進みます", "goes on with a check by staff"],
+  "pin-blocked": ["暗証番号ロック", "PIN blocked", "顔認証か目視確認に進めます", "goes on with the face or a check by staff"],
+  "face-only": ["顔認証カード", "Without PIN", "顔認証か目視確認で進みます", "goes on with the face or a check by staff"],
   "android": ["スマートフォン (Android)", "Phone (Android)", "暗証番号で進みます", "goes on with the PIN"],
   "iphone": ["スマートフォン (iPhone)", "Phone (iPhone)", "本人確認済みなので、暗証番号なしで進みます", "has recognised its owner: no PIN"],
   "iphone-locked": ["スマートフォン (iPhone・未認証)", "Phone (iPhone, locked)", "スマートフォンでの本人確認をお願いします", "asks to unlock the phone"],
@@ -37,11 +37,11 @@ const PROFILES = {
 };
 const at = (id) => document.getElementById(id);
 
-function card({ id, profile, name, birthdate, pin, cardFace, inserted }) {
+function card({ id, profile, name, birthdate, pin, cardFace, faceSeed, inserted }) {
   const [ja, en, shows, showsEn] = PROFILES[profile];
   return button([element("b", {}, name), element("span", {}, ja, " ", element("span", { lang: "en" }, en)),
     element("span", {}, shows, " ", element("span", { lang: "en", class: "small" }, showsEn)),
-    element("span", { class: "small" }, `暗証番号 PIN ${pin} · 生年月日 ${birthdate} · 有効期限 ${cardFace.expiryYear} · コード ${cardFace.securityCode}`)],
+    element("span", { class: "small" }, `暗証番号 PIN ${pin} · 生年月日 ${birthdate} · 有効期限 ${cardFace.expiryYear} · コード ${cardFace.securityCode} · 顔 face ${faceSeed ?? "–"}`)],
   () => act("/test-cards/insert", { id }), { class: "testcard", "aria-pressed": inserted });
 }
 

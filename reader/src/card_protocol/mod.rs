@@ -1,13 +1,15 @@
 //! What is said to a card, in which order, and when never again (card §1.3, §1.5, §7).
 //!
-//! Three conversations: [`identify`] reads what the card is, [`authenticate`] lets it sign a
-//! challenge once, [`read_attributes`] reads the four attributes. Each later one first makes sure
-//! that the same card still lies there, and again right before what cannot be taken back. VERIFY
-//! and the signature are sent at most once each in a conversation; nothing in here repeats them.
+//! Four conversations: [`identify`] reads what the card is, [`authenticate`] lets it sign a
+//! challenge once, [`read_attributes`] reads the four attributes, [`read_photo`] the photograph. Each
+//! later one first makes sure that the same card still lies there, and again right before what cannot
+//! be taken back. VERIFY and the signature are sent at most once each in a conversation; nothing in
+//! here repeats them.
 //!
-//! EF 0001 of the JPKI application, the My Number and the photo are never read: eligibility does
-//! not need them (card §7 no. 9).
+//! EF 0001 of the JPKI application and the My Number are never read: eligibility does not need them
+//! (card §7 no. 9).
 
+mod photo;
 mod proof;
 mod read;
 #[cfg(test)]
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use shikaku_card::StatusWord;
 use shikaku_card::apdu::{Command, Response};
 use shikaku_card::digest_info;
+use shikaku_card::terminal::Terminal;
 use shikaku_card::tlv::Tlv;
 use shikaku_domain::Personal;
 use zeroize::Zeroizing;
@@ -27,6 +30,7 @@ use crate::session::{
 };
 use read::{read_certificate, read_object, read_token, select_application, select_file};
 
+pub use photo::read_photo;
 pub use proof::is_signature_of;
 
 /// 公的個人認証AP.
@@ -44,7 +48,7 @@ const KEY_FILE: u16 = 0x0017;
 /// 利用者証明用 PIN.
 const PIN_FILE: u16 = 0x0018;
 /// 照合番号B of the text application.
-const NUMBER_FILE: u16 = 0x0015;
+const TEXT_NUMBER_FILE: u16 = 0x0015;
 /// The four attributes of the text application.
 const ATTRIBUTES_FILE: u16 = 0x0002;
 /// Bytes of the challenge that SIM-TA answers.
@@ -68,15 +72,29 @@ pub trait TerminalKey: Send + Sync {
     fn certificate_commands(&self) -> Vec<Vec<u8>>;
     /// The command that answers the card's challenge; `None` when the key cannot be used.
     fn authentication_command(&self, challenge: &[u8]) -> Option<Vec<u8>>;
+    /// Modulus of the authority that certifies who signs cards' photographs.
+    fn photo_authority(&self) -> &[u8];
 }
 
-impl TerminalKey for shikaku_card::terminal::Terminal {
+/// SIM-TA of the software card, and the authority of its photographs.
+pub struct SimTerminal {
+    /// The terminal.
+    pub terminal: Terminal,
+    /// Modulus of the authority.
+    pub photo_authority: Vec<u8>,
+}
+
+impl TerminalKey for SimTerminal {
     fn certificate_commands(&self) -> Vec<Vec<u8>> {
-        Self::certificate_commands(self).into()
+        self.terminal.certificate_commands().into()
     }
 
     fn authentication_command(&self, challenge: &[u8]) -> Option<Vec<u8>> {
-        Self::authentication_command(self, challenge).ok()
+        self.terminal.authentication_command(challenge).ok()
+    }
+
+    fn photo_authority(&self) -> &[u8] {
+        &self.photo_authority
     }
 }
 
@@ -161,23 +179,33 @@ pub fn read_attributes(
     number: &MatchingNumber,
     spent: &mut Spent,
 ) -> Result<Attributes, CardFailure> {
-    select_application(card, JPKI)?;
-    confirm(card, expected)?;
-    select_application(card, TEXT)?;
-    if tries_left(card, NUMBER_FILE)?.is_some_and(|left| left <= 1) {
-        return Err(CardFailure::WrongNumber);
-    }
-    *spent = Spent::Something;
-    let status = verify(card, number.expose())?;
-    if status != StatusWord::OK {
-        return Err(CardFailure::WrongNumber);
-    }
+    open_by_number(card, expected, TEXT, TEXT_NUMBER_FILE, number, spent)?;
     let file = read_object(card, ATTRIBUTES_FILE)?.ok_or(CardFailure::Malformed)?;
     let attributes = attributes_of(&file).ok_or(CardFailure::Malformed)?;
     // Name and certificate must be of one card.
     select_application(card, JPKI)?;
     confirm(card, expected)?;
     Ok(attributes)
+}
+
+/// Opens an application of the same card with 照合番号B. The last try is never used for this.
+fn open_by_number(
+    card: &mut dyn CardTransport,
+    expected: &CardSeen,
+    application: &[u8],
+    number_file: u16,
+    number: &MatchingNumber,
+    spent: &mut Spent,
+) -> Result<(), CardFailure> {
+    select_application(card, JPKI)?;
+    confirm(card, expected)?;
+    select_application(card, application)?;
+    if tries_left(card, number_file)?.is_some_and(|left| left <= 1) {
+        return Err(CardFailure::WrongNumber);
+    }
+    *spent = Spent::Something;
+    let status = verify(card, number.expose())?;
+    if status == StatusWord::OK { Ok(()) } else { Err(CardFailure::WrongNumber) }
 }
 
 /// The certificate, if it can be read now; an error when it is not the card that was read first.

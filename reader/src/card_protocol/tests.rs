@@ -1,12 +1,18 @@
 //! Conversations with the software card, and with hands that swap, cut and corrupt.
 
 use super::*;
+use crate::session::Photo;
 use proptest::prelude::*;
-use shikaku_card::{Answer, CardOrder, Holder, IssuedCard, Issuer, Memory, Profile, SoftwareCard};
+use shikaku_card::{
+    Answer, CardOrder, Holder, IssuedCard, Issuer, Memory, Profile, SoftwareCard, photo_authority,
+    portrait,
+};
 use shikaku_domain::{Day, Sex};
 use std::sync::{Arc, LazyLock};
 
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(5).unwrap());
+/// Who signs the photographs of its cards.
+static AUTHORITY: LazyLock<Vec<u8>> = LazyLock::new(|| photo_authority(5).unwrap());
 
 fn issued(index: u64, profile: Profile) -> IssuedCard {
     let holder = Holder {
@@ -75,7 +81,9 @@ fn attempt(
     proof: &Proof,
 ) -> (Result<Signed, CardFailure>, Spent) {
     let mut spent = Spent::Nothing;
-    let terminal = ISSUER.terminals().terminal(9, 1, Day::parse("20271231").unwrap()).unwrap();
+    let until = Day::parse("20271231").unwrap();
+    let terminal = ISSUER.terminals().terminal(9, 1, until).unwrap();
+    let terminal = SimTerminal { terminal, photo_authority: AUTHORITY.clone() };
     let end = authenticate(desk, seen, proof, &[7; 32], Some(&terminal), &mut spent);
     (end, spent)
 }
@@ -206,6 +214,62 @@ fn attributes_come_from_the_same_card_with_the_number_on_its_face() {
     assert_eq!(desk.count(0x20), sent, "the last try is not used for this");
 }
 
+fn photograph(
+    desk: &mut Desk,
+    seen: &CardSeen,
+    number: &MatchingNumber,
+) -> Result<Photo, CardFailure> {
+    read_photo(desk, seen, number, &AUTHORITY, &[3; 32], &mut Spent::Nothing)
+}
+
+fn number_of(issued: &IssuedCard) -> MatchingNumber {
+    MatchingNumber::new(issued.check_number_b().expose().clone()).unwrap()
+}
+
+#[test]
+fn the_photograph_comes_from_the_same_card_with_the_number_on_its_face() {
+    let issued = issued(1, Profile::FaceOnly);
+    let mut desk = Desk::new(&issued);
+    let seen = identify(&mut desk).unwrap();
+    let photo = photograph(&mut desk, &seen, &number_of(&issued)).unwrap();
+    assert_eq!(format!("{photo:?}"), "Photo(***)");
+    assert_eq!(&photo.into_bytes()[..], portrait(1));
+    // The card that was photographed signs: the conversation left it as it was.
+    assert!(attempt(&mut desk, &seen, &Proof::Terminal).0.is_ok());
+    let wrong = MatchingNumber::new("00000000000000".to_owned()).unwrap();
+    for _ in 0..9 {
+        assert_eq!(photograph(&mut desk, &seen, &wrong), Err(CardFailure::WrongNumber));
+    }
+    let sent = desk.count(0x20);
+    assert_eq!(photograph(&mut desk, &seen, &wrong), Err(CardFailure::WrongNumber));
+    assert_eq!(desk.count(0x20), sent, "the last try is not used for this");
+}
+
+#[test]
+fn a_photograph_that_is_not_signed_for_this_chip_is_not_believed() {
+    let (mine, other) = (issued(1, Profile::Adult), issued(2, Profile::Adult));
+    let mut desk = Desk::new(&mine);
+    let seen = identify(&mut desk).unwrap();
+    // Of another authority than the one that is trusted.
+    let strange = photo_authority(6).unwrap();
+    let number = number_of(&mine);
+    let end = read_photo(&mut desk, &seen, &number, &strange, &[3; 32], &mut Spent::Nothing);
+    assert_eq!(end, Err(CardFailure::PhotoUntrusted));
+    // The chip cannot prove that it is the one of the photograph.
+    let mut desk = Desk::new(&mine);
+    desk.instead = Some((0x2A, [&[1; 256][..], &[0x90, 0x00]].concat()));
+    assert_eq!(photograph(&mut desk, &seen, &number), Err(CardFailure::PhotoUntrusted));
+    desk.instead = Some((0x2A, vec![0x69, 0x85]));
+    assert_eq!(photograph(&mut desk, &seen, &number), Err(CardFailure::PhotoUntrusted));
+    // Another card, from the start or while the number is being checked.
+    let mut desk = Desk::new(&other);
+    assert_eq!(photograph(&mut desk, &seen, &number), Err(CardFailure::Changed));
+    assert_eq!(desk.count(0x20), 0);
+    let mut desk = Desk::new(&mine);
+    desk.swap = Some((0x20, powered(&other)));
+    assert!(photograph(&mut desk, &seen, &number).is_err());
+}
+
 #[test]
 fn other_cards_and_broken_ones_end_in_words() {
     for (name, wanted) in [
@@ -263,7 +327,8 @@ proptest! {
         let _ = attempt_with(&mut card, &seen);
         let number = MatchingNumber::new("00000000000000".to_owned()).unwrap();
         let _ = read_attributes(&mut card, &seen, &number, &mut Spent::Nothing);
-        prop_assert!(card.1 < 60_000, "{} commands", card.1);
+        let _ = read_photo(&mut card, &seen, &number, &[1; 256], &[3; 32], &mut Spent::Nothing);
+        prop_assert!(card.1 < 80_000, "{} commands", card.1);
     }
 }
 

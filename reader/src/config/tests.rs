@@ -110,3 +110,32 @@ proptest! {
         let _ = parse(MINIMAL, &[(&name, &value)]);
     }
 }
+
+const FACE: &str = "\n[face]\nmanifest = \"models/manifest.toml\"\n";
+
+#[test]
+fn a_face_table_is_a_policy_with_defaults_and_rates_come_from_the_environment_too() {
+    let config = parse(&format!("{MINIMAL}{FACE}"), &[]).unwrap().face.unwrap();
+    let policy = config.policy();
+    assert_eq!((policy.fmr, policy.frames, policy.tries, policy.apcer), (1e-3, 3, 3, Some(0.1)));
+    let environment = [
+        ("SHIKAKU_READER_FACE_FALSE_MATCH_RATE", "1e-4"),
+        ("SHIKAKU_READER_FACE_ATTACK_PASS_RATE", "0.0"),
+    ];
+    let config = parse(&format!("{MINIMAL}{FACE}"), &environment).unwrap().face.unwrap();
+    assert_eq!((config.policy().fmr, config.policy().apcer), (1e-4, None));
+    let minutes = [("SHIKAKU_READER_FACE_MEMORY_MINUTES", "0")];
+    let error = parse(&format!("{MINIMAL}{FACE}"), &minutes).unwrap_err();
+    assert!(error.to_string().contains("face.memory_minutes"), "{error}");
+    let unknown = format!("{MINIMAL}{FACE}threshold = 0.5");
+    assert_eq!(parse(&unknown, &[]).unwrap_err().code(), "SHK-EXC-002");
+}
+
+#[test]
+fn what_looks_like_a_number_and_is_a_name_stays_a_name() {
+    let card = format!("{MINIMAL}\n[card]\ninstitution = \"1310000001\"\n");
+    for name in ["nan", "inf", "infinity"] {
+        let config = parse(&card, &[("SHIKAKU_READER_CARD_DEVICE", name)]).unwrap();
+        assert_eq!(config.card.unwrap().device, name);
+    }
+}

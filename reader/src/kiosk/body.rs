@@ -8,8 +8,8 @@ use shikaku_domain::{Day, Personal};
 use zeroize::Zeroizing;
 
 use crate::session::{
-    Consents, Event, InsuranceCard, Intent, MatchingNumber, Method, Pin, Prescription, SessionId,
-    StaffId, StaffIntent,
+    Consents, Event, FaceTrouble, InsuranceCard, Intent, MatchingNumber, Method, Pin, Prescription,
+    SessionId, StaffId, StaffIntent,
 };
 
 /// Longest text of one field of an insurance card, in characters.
@@ -35,6 +35,26 @@ struct IntentBody<'a> {
     prescription_issue_select: Option<Prescription>,
     #[serde(borrow)]
     card_face: Option<CardFace<'a>>,
+    trouble: Option<CameraTrouble>,
+}
+
+/// Why the page has no pictures: the part of [`FaceTrouble`] that pages know of.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum CameraTrouble {
+    Refused,
+    Missing,
+    Broken,
+}
+
+impl From<CameraTrouble> for FaceTrouble {
+    fn from(trouble: CameraTrouble) -> Self {
+        match trouble {
+            CameraTrouble::Refused => Self::CameraRefused,
+            CameraTrouble::Missing => Self::CameraMissing,
+            CameraTrouble::Broken => Self::CameraBroken,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -43,6 +63,9 @@ enum IntentName {
     ChooseMethod,
     Pin,
     UseLastTry,
+    CardFace,
+    CameraFailed,
+    OtherWay,
     Consent,
     Provide,
     Register,
@@ -88,6 +111,9 @@ fn intent_of(body: IntentBody<'_>) -> Option<Intent> {
         IntentName::ChooseMethod => Intent::ChooseMethod(body.method?),
         IntentName::Pin => Intent::Pin(Pin::new(body.pin?.to_owned())?),
         IntentName::UseLastTry => Intent::UseLastTry(body.yes?),
+        IntentName::CardFace => Intent::CardFace(body.card_face?.number()?),
+        IntentName::CameraFailed => Intent::CameraFailed(body.trouble?.into()),
+        IntentName::OtherWay => Intent::OtherWay,
         IntentName::Consent => Intent::Consent(body.consents?),
         IntentName::Provide => {
             Intent::Provide(body.consents.unwrap_or_default(), body.prescription_issue_select)
@@ -208,6 +234,9 @@ mod tests {
         assert_eq!(read(r#""intent":"chooseMethod","method":"visual""#), Ok(visual));
         assert_eq!(read(r#""intent":"useLastTry","yes":true"#), Ok(Intent::UseLastTry(true)));
         assert_eq!(read(r#""intent":"cancel""#), Ok(Intent::Cancel));
+        assert_eq!(read(r#""intent":"otherWay""#), Ok(Intent::OtherWay));
+        let missing = Intent::CameraFailed(FaceTrouble::CameraMissing);
+        assert_eq!(read(r#""intent":"cameraFailed","trouble":"missing""#), Ok(missing));
         assert_eq!(read(r#""intent":"more""#), Ok(Intent::More));
         assert_eq!(read(r#""intent":"register","yes":true"#), Ok(Intent::Register(true, None)));
         let provide = r#""intent":"provide","consents":{"specificDiseases":true},"prescriptionIssueSelect":2"#;
@@ -220,6 +249,9 @@ mod tests {
             "cardFace":{"birthdate":"19800217","expiryYear":"2035","securityCode":"2285"}"#;
         let number = MatchingNumber::new("55021720352285".to_owned()).unwrap();
         assert_eq!(read(face), Ok(Intent::Register(true, Some(number))));
+        let face = face.replace(r#""register","yes":true"#, r#""cardFace""#);
+        let number = MatchingNumber::new("55021720352285".to_owned()).unwrap();
+        assert_eq!(read(&face), Ok(Intent::CardFace(number)));
         for wrong in ["19800231", "1980021", ""] {
             let face = face.replace("19800217", wrong);
             assert_eq!(read(&face), Err(Unreadable), "{wrong}");
@@ -233,6 +265,9 @@ mod tests {
             r#""intent":"pin","pin":"123""#,
             r#""intent":"pin""#,
             r#""intent":"sign""#,
+            r#""intent":"cardFace""#,
+            r#""intent":"cameraFailed""#,
+            r#""intent":"cameraFailed","trouble":"busy""#,
             r#""intent":"provide","prescriptionIssueSelect":3"#,
             r#""intent":"consent","consents":{"everything":true}"#,
             r#""intent":"cancel","extra":1"#,

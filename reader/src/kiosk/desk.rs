@@ -82,6 +82,10 @@ fn ask(api: &CardApi, effect: Effect) -> Option<Event> {
         Effect::Identify { .. }
         | Effect::Authenticate { .. }
         | Effect::ReadAttributes { .. }
+        | Effect::ReadPhoto { .. }
+        | Effect::PrepareFace { .. }
+        | Effect::WatchFace(_)
+        | Effect::ForgetFace
         | Effect::Release { .. }
         | Effect::Push(_)
         | Effect::Report { .. }
@@ -100,6 +104,10 @@ fn failed(effect: &Effect, failure: EngineFailure) -> Option<Event> {
         Effect::Identify { .. }
         | Effect::Authenticate { .. }
         | Effect::ReadAttributes { .. }
+        | Effect::ReadPhoto { .. }
+        | Effect::PrepareFace { .. }
+        | Effect::WatchFace(_)
+        | Effect::ForgetFace
         | Effect::Release { .. }
         | Effect::Push(_)
         | Effect::Report { .. }

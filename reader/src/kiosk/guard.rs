@@ -20,6 +20,9 @@ const COOKIE: &str = "shikaku-reader";
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'; object-src 'none'";
 
+/// What pages may ask the browser for: the camera, and that only of this origin.
+const PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=(), usb=(), serial=()";
+
 /// The cookie that pages are given.
 pub(super) fn cookie(token: &str) -> Cookie<'static> {
     Cookie::build(COOKIE, token.to_owned())
@@ -45,6 +48,7 @@ pub(super) async fn guard(
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::PERMISSIONS_POLICY, PERMISSIONS),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ] {

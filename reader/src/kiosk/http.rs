@@ -7,24 +7,28 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Path, Query, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use futures_util::stream;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Semaphore, watch};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::body::{self, Counter};
+use super::face_desk::Frame;
 use super::guard;
 use super::hub::HubHandle;
 use super::pages;
 use super::self_test::SelfTest;
 use crate::ReaderError;
 use crate::card_api::CardApi;
+use crate::session::SessionId;
 use crate::test_cards::TestCards;
 
 /// Largest body in bytes: an insurance card's data have about 300.
 const BODY_BYTES_MAX: usize = 4 * 1024;
+/// Largest frame of the camera in bytes; the page's own have about 60,000.
+const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Connections at the same time: a few pages, each with one for its events.
 const CONNECTIONS_MAX: usize = 64;
 /// Questions of the counter and self-tests under way.
@@ -133,6 +137,11 @@ fn routes(config: &mut ServiceConfig) {
         .route("/assets/{path:.+}", web::get().to(asset))
         .route("/kiosk/events", web::get().to(kiosk_events))
         .route("/kiosk/intents", web::post().to(kiosk_intent))
+        .service(
+            web::resource("/kiosk/frame")
+                .app_data(web::PayloadConfig::new(FRAME_BYTES_MAX))
+                .route(web::post().to(kiosk_frame)),
+        )
         .route("/counter/events", web::get().to(counter_events))
         .route("/counter/intents", web::post().to(counter_intent))
         .route("/counter/lookups", web::post().to(lookup))
@@ -202,6 +211,26 @@ async fn kiosk_intent(shared: Data<Shared>, body: Bytes) -> HttpResponse {
     }
 }
 
+/// For which screen of which session a frame is.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FrameOf {
+    session: SessionId,
+    seq: u64,
+}
+
+/// Looks at a frame of the camera; what it came to is in the next state.
+async fn kiosk_frame(shared: Data<Shared>, of: Query<FrameOf>, body: Bytes) -> HttpResponse {
+    let frame = Zeroizing::new(body.to_vec());
+    erase(body);
+    match shared.hub.faces.look(&of.session, of.seq, frame).await {
+        Frame::Seen => HttpResponse::Accepted().finish(),
+        Frame::Stale => HttpResponse::Conflict().finish(),
+        Frame::TooSoon => HttpResponse::TooManyRequests().finish(),
+        Frame::Unreadable => HttpResponse::UnprocessableEntity().finish(),
+    }
+}
+
 async fn counter_intent(shared: Data<Shared>, body: Bytes) -> HttpResponse {
     match body::counter(&body) {
         Ok(Counter::Event(event)) => told(shared.hub.tell(event).await),
@@ -218,7 +247,7 @@ fn told<E>(end: Result<bool, E>) -> HttpResponse {
     }
 }
 
-/// Overwrites a body that may have held a PIN, where nobody else still reads it.
+/// Overwrites a body that may have held a PIN or a face, where nobody else still reads it.
 fn erase(body: Bytes) {
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::counter::{Counter, Now, Row};
 use super::desk::{EngineDesk, FileDesk};
+use super::face_desk::{FaceDesk, Faces};
 use super::self_test::is_right;
 use crate::ReaderError;
 use crate::card_api::{CardApi, japan};
@@ -47,7 +48,7 @@ pub(super) enum Input {
 
 /// The way to the hub.
 #[derive(Clone)]
-pub(super) struct Inputs(SyncSender<Input>);
+pub(super) struct Inputs(pub(super) SyncSender<Input>);
 
 impl Inputs {
     /// Puts an input; `false` when it is lost.
@@ -68,6 +69,8 @@ pub struct Parts {
     pub readers: ReaderSettings,
     /// What makes cards sign without a PIN.
     pub terminal: Option<Arc<dyn TerminalKey>>,
+    /// What compares faces, where they are compared.
+    pub faces: Option<Faces>,
     /// The engine.
     pub api: CardApi,
     /// Where messages go.
@@ -86,6 +89,7 @@ pub struct Hub {
     start: Instant,
     clock: Arc<dyn Clock>,
     readers: Readers,
+    faces: FaceDesk,
     engine: EngineDesk,
     files: FileDesk,
     counter: Counter,
@@ -104,6 +108,7 @@ pub struct Hub {
 #[derive(Clone)]
 pub struct HubHandle {
     inputs: Inputs,
+    pub(super) faces: FaceDesk,
     /// What the kiosk shows, as JSON.
     pub kiosk: watch::Receiver<Arc<str>>,
     /// What the counter shows, as JSON.
@@ -151,12 +156,14 @@ impl Hub {
             to_hub.put(Input::Event(Box::new(event)));
         });
         let readers = Readers::start(parts.readers, parts.terminal, report, Arc::clone(stop))?;
+        let faces = FaceDesk::new(parts.faces, sender.clone(), Arc::clone(&parts.clock));
         let (kiosk, kiosk_shown) = watch::channel(Arc::from(""));
         let (desk, desk_shown) = watch::channel(Arc::from(""));
         let mut hub = Self {
             state: State::new(parts.limits),
             start: parts.clock.instant(),
             readers,
+            faces: faces.clone(),
             engine: EngineDesk::start(&parts.api, sender.clone())?,
             files: FileDesk::start(parts.face, Arc::clone(&parts.clock), sender.clone())?,
             clock: parts.clock,
@@ -175,7 +182,8 @@ impl Hub {
             .name("hub".to_owned())
             .spawn(move || hub.run(&inputs, &stop))
             .map_err(ReaderError::Thread)?;
-        Ok((HubHandle { inputs: sender, kiosk: kiosk_shown, counter: desk_shown }, thread))
+        let handle = HubHandle { inputs: sender, faces, kiosk: kiosk_shown, counter: desk_shown };
+        Ok((handle, thread))
     }
 
     fn run(mut self, inputs: &Receiver<Input>, stop: &Stop) {
@@ -233,7 +241,11 @@ impl Hub {
             Effect::Identify { .. }
             | Effect::Authenticate { .. }
             | Effect::ReadAttributes { .. }
+            | Effect::ReadPhoto { .. }
             | Effect::Release { .. } => self.readers.take(effect),
+            Effect::PrepareFace { .. } | Effect::WatchFace(_) | Effect::ForgetFace => {
+                self.faces.take(effect);
+            }
             Effect::Challenge { .. }
             | Effect::Open { .. }
             | Effect::Find { .. }

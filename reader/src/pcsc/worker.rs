@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::Report;
@@ -43,6 +44,7 @@ enum Work {
     Identify,
     Authenticate { expected: CardSeen, proof: Proof, challenge: [u8; 32] },
     ReadAttributes { expected: CardSeen, number: MatchingNumber },
+    ReadPhoto { expected: CardSeen, number: MatchingNumber },
     Release,
 }
 
@@ -52,6 +54,7 @@ enum Kind {
     Identify,
     Authenticate,
     ReadAttributes,
+    ReadPhoto,
     Release,
 }
 
@@ -66,8 +69,14 @@ impl Job {
             Effect::ReadAttributes { ticket, reader, expected, number } => {
                 (reader, ticket, Work::ReadAttributes { expected, number })
             }
+            Effect::ReadPhoto { ticket, reader, expected, number } => {
+                (reader, ticket, Work::ReadPhoto { expected, number })
+            }
             Effect::Release { reader } => (reader, Ticket(0), Work::Release),
-            Effect::Challenge { .. }
+            Effect::PrepareFace { .. }
+            | Effect::WatchFace(_)
+            | Effect::ForgetFace
+            | Effect::Challenge { .. }
             | Effect::Open { .. }
             | Effect::Find { .. }
             | Effect::Bind { .. }
@@ -94,6 +103,7 @@ impl Job {
             Work::Identify => Kind::Identify,
             Work::Authenticate { .. } => Kind::Authenticate,
             Work::ReadAttributes { .. } => Kind::ReadAttributes,
+            Work::ReadPhoto { .. } => Kind::ReadPhoto,
             Work::Release => Kind::Release,
         }
     }
@@ -104,6 +114,7 @@ fn tell(report: &Report, ticket: Ticket, kind: Kind, failure: CardFailure) {
         Kind::Identify => report(Event::Identified(ticket, Err(failure))),
         Kind::Authenticate => report(Event::Authenticated(ticket, Err(failure))),
         Kind::ReadAttributes => report(Event::AttributesRead(ticket, Err(failure))),
+        Kind::ReadPhoto => report(Event::PhotoRead(ticket, Err(failure))),
         Kind::Release => {}
     }
 }
@@ -258,6 +269,16 @@ impl Reader {
                     card_protocol::read_attributes(card, &expected, &number, spent)
                 });
                 Some(Event::AttributesRead(ticket, end))
+            }
+            Work::ReadPhoto { expected, number } => {
+                let end = self.repeat(|card, terminal, spent| {
+                    let terminal = terminal.ok_or(CardFailure::TerminalRefused)?;
+                    let mut nonce = [0; 32];
+                    SystemRandom::new().fill(&mut nonce).map_err(|_| CardFailure::Malformed)?;
+                    let authority = terminal.photo_authority();
+                    card_protocol::read_photo(card, &expected, &number, authority, &nonce, spent)
+                });
+                Some(Event::PhotoRead(ticket, end))
             }
             Work::Release => None,
         };

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use shikaku_domain::Personal;
+use zeroize::Zeroizing;
 
 use crate::session::{
     Answer, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents, EngineFailure,
-    Event, Information, InsuranceCard, Intent, MatchingNumber, Method, Opened, Pin, Prescription,
-    Registration, SessionId, Signed, StaffId, StaffIntent, Ticket, TokenKind,
+    Event, FaceTrouble, Information, InsuranceCard, Intent, Look, MatchingNumber, Method, Opened,
+    Photo, Pin, Prescription, Registration, SessionId, Signed, StaffId, StaffIntent, Ticket,
+    TokenKind, Verdict,
 };
 
 /// An event without anything secret or personal.
@@ -28,6 +30,14 @@ pub(crate) enum Blanked {
     Authenticated { ticket: Ticket, end: End<String> },
     /// Attributes were read.
     Attributes { ticket: Ticket, end: End<()> },
+    /// A photograph was read.
+    Photo { ticket: Ticket, end: End<()> },
+    /// A photograph was made ready for comparing.
+    Prepared { ticket: Ticket, end: FaceEnd<()> },
+    /// A frame was looked at, which decided nothing.
+    Looked { ticket: Ticket },
+    /// The camera decided, or failed.
+    Recognised { ticket: Ticket, end: FaceEnd<Verdict> },
     /// A challenge came.
     Challenged { ticket: Ticket, end: EngineEnd<()> },
     /// An engine session was opened.
@@ -66,6 +76,16 @@ pub(crate) enum EngineEnd<T> {
     Failed(EngineFailure),
 }
 
+/// How an effect on faces ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum FaceEnd<T> {
+    /// Well.
+    Ok(T),
+    /// Not.
+    Failed(FaceTrouble),
+}
+
 /// A card without its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,6 +113,9 @@ pub(crate) enum Wish {
     ChooseMethod(Method),
     Pin,
     UseLastTry(bool),
+    CardFace,
+    CameraFailed(FaceTrouble),
+    OtherWay,
     Consent(Consents),
     Provide(Consents, Option<Prescription>),
     Register { yes: bool, with_number: bool },
@@ -141,6 +164,19 @@ pub(super) fn blank(event: &Event, key: &[u8]) -> Blanked {
         Event::AttributesRead(ticket, end) => {
             Blanked::Attributes { ticket: *ticket, end: card_end(end, |_| ()) }
         }
+        Event::PhotoRead(ticket, end) => {
+            Blanked::Photo { ticket: *ticket, end: card_end(end, |_| ()) }
+        }
+        Event::FacePrepared(ticket, end) => {
+            Blanked::Prepared { ticket: *ticket, end: FaceEnd::of(*end) }
+        }
+        Event::FaceSeen(ticket, end) => match *end {
+            Ok(Look::Adjust(_) | Look::More { .. }) => Blanked::Looked { ticket: *ticket },
+            Ok(Look::Decided(verdict)) => {
+                Blanked::Recognised { ticket: *ticket, end: FaceEnd::Ok(verdict) }
+            }
+            Err(trouble) => Blanked::Recognised { ticket: *ticket, end: FaceEnd::Failed(trouble) },
+        },
         Event::Challenged(ticket, end) => {
             Blanked::Challenged { ticket: *ticket, end: engine_end(end, |_| ()) }
         }
@@ -194,6 +230,9 @@ fn wish(intent: &Intent) -> Wish {
         Intent::ChooseMethod(method) => Wish::ChooseMethod(*method),
         Intent::Pin(_) => Wish::Pin,
         Intent::UseLastTry(yes) => Wish::UseLastTry(*yes),
+        Intent::CardFace(_) => Wish::CardFace,
+        Intent::CameraFailed(trouble) => Wish::CameraFailed(*trouble),
+        Intent::OtherWay => Wish::OtherWay,
         Intent::Consent(consents) => Wish::Consent(consents.clone()),
         Intent::Provide(consents, form) => Wish::Provide(consents.clone(), *form),
         Intent::Register(yes, number) => {
@@ -229,6 +268,15 @@ pub(super) fn revive(blanked: Blanked) -> Option<Event> {
         Blanked::Attributes { ticket, end } => {
             Event::AttributesRead(ticket, end.with(|()| attributes()))
         }
+        Blanked::Photo { ticket, end } => {
+            Event::PhotoRead(ticket, end.with(|()| Photo::new(Zeroizing::default())))
+        }
+        Blanked::Prepared { ticket, end } => Event::FacePrepared(ticket, end.into_result()),
+        // Which advice it was is left out; that a frame was of no use changes no screen.
+        Blanked::Looked { ticket } => Event::FaceSeen(ticket, Ok(Look::More { used: 0, of: 0 })),
+        Blanked::Recognised { ticket, end } => {
+            Event::FaceSeen(ticket, end.into_result().map(Look::Decided))
+        }
         Blanked::Challenged { ticket, end } => {
             let challenge = |()| Challenge { bytes: [0; 32], id: String::new() };
             Event::Challenged(ticket, end.with(challenge))
@@ -255,6 +303,22 @@ impl<T> End<T> {
         match self {
             Self::Ok(value) => Ok(of(value)),
             Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl<T> FaceEnd<T> {
+    fn of(end: Result<T, FaceTrouble>) -> Self {
+        match end {
+            Ok(value) => Self::Ok(value),
+            Err(trouble) => Self::Failed(trouble),
+        }
+    }
+
+    fn into_result(self) -> Result<T, FaceTrouble> {
+        match self {
+            Self::Ok(value) => Ok(value),
+            Self::Failed(trouble) => Err(trouble),
         }
     }
 }
@@ -315,6 +379,11 @@ fn intent_of(wish: Wish) -> Option<Intent> {
         Wish::ChooseMethod(method) => Intent::ChooseMethod(method),
         Wish::Pin => Intent::Pin(Pin::new("0000".to_owned())?),
         Wish::UseLastTry(yes) => Intent::UseLastTry(yes),
+        Wish::CardFace => {
+            Intent::CardFace(MatchingNumber::new("0".repeat(MatchingNumber::DIGITS))?)
+        }
+        Wish::CameraFailed(trouble) => Intent::CameraFailed(trouble),
+        Wish::OtherWay => Intent::OtherWay,
         Wish::Consent(consents) => Intent::Consent(consents),
         Wish::Provide(consents, form) => Intent::Provide(consents, form),
         Wish::Register { yes, with_number } => {

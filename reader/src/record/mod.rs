@@ -2,7 +2,7 @@
 //!
 //! A record is what happened, one JSON line an event, with the screen that followed. Everything
 //! secret or personal is left out when it is written: PIN, numbers, names, certificates,
-//! signatures, challenges, engine sessions, messages. Cards and sessions get numbers in the order
+//! signatures, challenges, engine sessions, messages, photographs, frames and what each lacked. Cards and sessions get numbers in the order
 //! of their appearance, so that "the same card" can still be told from "another card". Playing it
 //! again takes the same way through [`step`], with stand-ins.
 
@@ -74,7 +74,8 @@ impl Recorder {
     /// Writes an event and the screen that followed. A disk that refuses ends the record, never
     /// the session.
     pub(crate) fn write(&mut self, at: Moment, event: Blanked, screen: Screen) {
-        let is_silent = event == Blanked::Ticked && self.screen == Some(screen);
+        let is_small = matches!(event, Blanked::Ticked | Blanked::Looked { .. });
+        let is_silent = is_small && self.screen == Some(screen);
         if is_silent || self.lines >= LINES_MAX {
             return;
         }

@@ -3,8 +3,8 @@
 use super::blanked::{answer, bytes};
 use super::*;
 use crate::session::{
-    Answer, CardSeen, Challenge, Consents, Information, Intent, Method, Offer, Opened, Pin,
-    Registration, SessionId, Signed, Ticket, TokenKind,
+    Advice, Answer, CardSeen, Challenge, Consents, Information, Intent, Look, MatchingNumber,
+    Method, Offer, Opened, Photo, Pin, Registration, SessionId, Signed, Ticket, TokenKind, Verdict,
 };
 use proptest::prelude::*;
 use shikaku_domain::Personal;
@@ -17,7 +17,9 @@ const LIMITS: Limits = Limits {
     last_ms: 8_000,
     note_ms: 3_000,
     retry_ms: 2_000,
-    offer: Offer { visual: true, prescription: true },
+    face_memory_ms: 600_000,
+    face_tries: 3,
+    offer: Offer { visual: true, face: true, prescription: true },
 };
 
 /// A whole way with secrets at each step; the session's name is random in truth.
@@ -50,14 +52,21 @@ fn way() -> Vec<Event> {
         Event::ReadersChanged(vec![reader()]),
         Event::CardInserted { reader: reader(), session: session() },
         Event::Identified(Ticket(1), Ok(card)),
-        does(4, Intent::ChooseMethod(Method::Pin)),
-        does(5, Intent::Pin(Pin::new("7391".to_owned()).unwrap())),
-        Event::Challenged(Ticket(2), Ok(Challenge { bytes: [7; 32], id: "SECRET".to_owned() })),
-        Event::Authenticated(Ticket(3), Ok(signed)),
-        Event::Opened(Ticket(4), Ok(opened)),
-        does(7, Intent::Consent([(Information::Medication, true)].into())),
-        does(8, Intent::Provide(Consents::new(), None)),
-        Event::Answered(Ticket(5), Ok(answer)),
+        does(4, Intent::ChooseMethod(Method::Face)),
+        does(5, Intent::CardFace(MatchingNumber::new("55021720357391".to_owned()).unwrap())),
+        Event::PhotoRead(Ticket(2), Ok(Photo::new(b"SECRET-PHOTO".to_vec().into()))),
+        Event::FacePrepared(Ticket(3), Ok(())),
+        Event::FaceSeen(Ticket(4), Ok(Look::Adjust(Advice::TooDark))),
+        Event::FaceSeen(Ticket(4), Ok(Look::More { used: 1, of: 3 })),
+        Event::FaceSeen(Ticket(4), Ok(Look::Decided(Verdict::NoMatch))),
+        does(8, Intent::ChooseMethod(Method::Pin)),
+        does(9, Intent::Pin(Pin::new("7391".to_owned()).unwrap())),
+        Event::Challenged(Ticket(5), Ok(Challenge { bytes: [7; 32], id: "SECRET".to_owned() })),
+        Event::Authenticated(Ticket(6), Ok(signed)),
+        Event::Opened(Ticket(7), Ok(opened)),
+        does(11, Intent::Consent([(Information::Medication, true)].into())),
+        does(12, Intent::Provide(Consents::new(), None)),
+        Event::Answered(Ticket(8), Ok(answer)),
     ]
 }
 
@@ -85,10 +94,20 @@ fn a_record_holds_no_secret_and_takes_the_same_way_again() {
     assert_eq!(screens.last().unwrap(), "done");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("SECRET") && !text.contains("7391"), "{text}");
+    assert!(!text.contains("tooDark") && text.contains("noMatch"), "{text}");
     let said = std::sync::Mutex::new(String::new());
     assert!(replay(&path, &|line| said.lock().unwrap().push_str(line)).unwrap());
     let said = said.into_inner().unwrap();
-    for screen in ["reading", "chooseMethod", "enterPin", "checking", "consentMedical", "done"] {
+    for screen in [
+        "reading",
+        "chooseMethod",
+        "faceCamera",
+        "faceUnknown",
+        "enterPin",
+        "checking",
+        "consentMedical",
+        "done",
+    ] {
         assert!(said.contains(&format!("\"{screen}\"")), "{said}");
     }
 }

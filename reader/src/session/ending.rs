@@ -36,6 +36,7 @@ impl Turn<'_> {
             | CardFailure::Malformed
             | CardFailure::BadSignature
             | CardFailure::TerminalRefused
+            | CardFailure::PhotoUntrusted
             | CardFailure::WrongNumber => Ending::CardTrouble,
         };
         self.end(ending, Some(failure.code().to_owned()));

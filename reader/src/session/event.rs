@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::camera::{FaceTrouble, Look, Photo, Watch};
 use super::digits::{MatchingNumber, Pin};
 use super::facts::{
     Answer, Asked, Attributes, Candidate, CardSeen, Challenge, InsuranceCard, Method, Opened,
@@ -34,6 +35,12 @@ pub enum Event {
     Authenticated(Ticket, Result<Signed, CardFailure>),
     /// End of [`Effect::ReadAttributes`].
     AttributesRead(Ticket, Result<Attributes, CardFailure>),
+    /// End of [`Effect::ReadPhoto`].
+    PhotoRead(Ticket, Result<Photo, CardFailure>),
+    /// End of [`Effect::PrepareFace`].
+    FacePrepared(Ticket, Result<(), FaceTrouble>),
+    /// A frame of the try that [`Effect::WatchFace`] began was looked at.
+    FaceSeen(Ticket, Result<Look, FaceTrouble>),
     /// End of [`Effect::Challenge`].
     Challenged(Ticket, Result<Challenge, EngineFailure>),
     /// End of [`Effect::Open`].
@@ -135,6 +142,29 @@ pub enum Effect {
         /// What opens them.
         number: MatchingNumber,
     },
+    /// Read the photograph of the same card.
+    ReadPhoto {
+        /// Awaited in the answer.
+        ticket: Ticket,
+        /// The reader.
+        reader: String,
+        /// The card that was read first.
+        expected: CardSeen,
+        /// What opens it.
+        number: MatchingNumber,
+    },
+    /// Make the photograph ready for comparing.
+    PrepareFace {
+        /// Awaited in the answer.
+        ticket: Ticket,
+        /// The photograph.
+        photo: Photo,
+    },
+    /// Begin a try: from now on, and until the next try or [`Effect::ForgetFace`], look at the
+    /// frames of this screen and at no others.
+    WatchFace(Watch),
+    /// Forget the photograph, and look at nothing any more. Has no end.
+    ForgetFace,
     /// Power the card off and let the reader go. Has no end.
     Release {
         /// The reader.

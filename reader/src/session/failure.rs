@@ -45,6 +45,9 @@ pub enum CardFailure {
     /// 照合番号B was wrong.
     #[error("the number on the card's face was wrong")]
     WrongNumber,
+    /// The photograph is not signed by whom the terminal trusts, or not for this chip.
+    #[error("the card's photograph is not signed for this card by a trusted authority")]
+    PhotoUntrusted,
     /// The telephone has not recognised its owner yet, so it does not sign.
     #[error("the telephone has not recognised its owner")]
     OwnerUnproven,
@@ -97,6 +100,7 @@ impl CardFailure {
             Self::TerminalRefused => "SHK-RDR-111",
             Self::WrongNumber => "SHK-RDR-112",
             Self::OwnerUnproven => "SHK-RDR-113",
+            Self::PhotoUntrusted => "SHK-RDR-114",
         }
     }
 }

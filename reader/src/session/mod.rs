@@ -9,21 +9,27 @@
 //!   one awaited changes nothing, so nothing of patient A reaches the session of patient B;
 //! - a PIN leaves only in [`Effect::Authenticate`], right after an intent of this session;
 //! - the last try is used only after its own explicit yes;
+//! - the card's photograph is asked for once it was chosen, and forgotten as soon as no stage needs it;
+//! - a card signs for the terminal only after staff or the camera recognised its holder in this session;
 //! - eligibility is asked with no consent that was not given in this session.
 
+mod camera;
 mod digits;
 mod ending;
 mod event;
 mod facts;
 mod failure;
 mod people;
+mod recognising;
 mod registering;
+mod screen;
 mod stage;
 mod step;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub use camera::{Advice, FaceTrouble, Look, Photo, Refusals, Verdict, Watch};
 pub use digits::{MatchingNumber, Pin};
 pub use event::{Effect, Event, Proof, StaffIntent};
 pub use facts::{
@@ -33,6 +39,7 @@ pub use facts::{
 };
 pub use failure::{CardFailure, EngineFailure, Refusal};
 pub use people::Intent;
+pub use screen::Screen;
 pub use stage::{Ending, Key, Limits, Notice, Offer, Patient, Stage, State};
 pub use step::step;
-pub use view::{CandidateView, CounterView, MethodView, Screen, View, Waiting, What};
+pub use view::{CameraView, CandidateView, CounterView, MethodView, View, Waiting, What};

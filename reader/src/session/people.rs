@@ -1,5 +1,6 @@
 //! What patients and staff do.
 
+use super::camera::FaceTrouble;
 use super::digits::{MatchingNumber, Pin};
 use super::event::{Effect, StaffIntent};
 use super::facts::{Consents, Method, Prescription, SessionId};
@@ -18,6 +19,12 @@ pub enum Intent {
     Pin(Pin),
     /// Whether the last try may be used.
     UseLastTry(bool),
+    /// What stands on the card, to be recognised by the face.
+    CardFace(MatchingNumber),
+    /// The page has no camera to look with.
+    CameraFailed(FaceTrouble),
+    /// Another way than the face.
+    OtherWay,
     /// Medical consents, each given or refused.
     Consent(Consents),
     /// Other consents, and the form of the prescription.
@@ -44,8 +51,21 @@ impl Turn<'_> {
     /// Does what the patient wants, if this stage has it.
     fn did(&mut self, intent: Intent) -> bool {
         match (self.state.stage.clone(), intent) {
-            (Stage::ChooseMethod | Stage::PinBlocked, Intent::ChooseMethod(method)) => {
-                self.chose(method)
+            (
+                Stage::ChooseMethod
+                | Stage::PinBlocked
+                | Stage::FaceUnknown { .. }
+                | Stage::FaceTrouble(_),
+                Intent::ChooseMethod(method),
+            ) => self.chose(method),
+            (Stage::FaceNumber { .. }, Intent::CardFace(number)) => self.typed_card_face(number),
+            (Stage::Camera { .. }, Intent::CameraFailed(trouble)) => {
+                self.camera_failed(trouble);
+                true
+            }
+            (Stage::FaceNumber { .. } | Stage::Camera { .. }, Intent::OtherWay) => {
+                self.enter(Stage::ChooseMethod);
+                true
             }
             (Stage::EnterPin { use_last_try, .. }, Intent::Pin(pin)) => {
                 self.typed(pin, use_last_try)
@@ -94,7 +114,8 @@ impl Turn<'_> {
             Method::Pin if self.state.tries() == Some(1) => Stage::LastTry,
             Method::Pin => Stage::EnterPin { wrong: false, use_last_try: false },
             Method::Visual if self.is_visual_offered() => Stage::Visual,
-            Method::Visual | Method::Face | Method::Phone => return false,
+            Method::Face => return self.chose_face(),
+            Method::Visual | Method::Phone => return false,
         };
         self.patient(|patient| patient.method = method);
         self.enter(stage);
@@ -137,6 +158,10 @@ impl Turn<'_> {
                 | Stage::EnterPin { .. }
                 | Stage::LastTry
                 | Stage::PinBlocked
+                | Stage::FaceNumber { .. }
+                | Stage::Camera { .. }
+                | Stage::FaceUnknown { .. }
+                | Stage::FaceTrouble(_)
                 | Stage::RegisterOffer { .. }
                 | Stage::RegisterConfirm(_)
                 | Stage::ConsentMedical

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::camera::{Advice, FaceTrouble, Refusals};
 use super::digits::Pin;
 use super::facts::{
     Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, SessionId,
@@ -25,6 +26,13 @@ pub struct Limits {
     pub note_ms: u64,
     /// Until a reader that another program holds is tried again.
     pub retry_ms: u64,
+    /// For how long tries before the camera that matched nobody count against a card. Records of
+    /// before there was a camera have none.
+    #[serde(default)]
+    pub face_memory_ms: u64,
+    /// Tries before the camera that a card has in that time.
+    #[serde(default)]
+    pub face_tries: u32,
     /// What this place offers.
     pub offer: Offer,
 }
@@ -34,6 +42,9 @@ pub struct Limits {
 pub struct Offer {
     /// The terminal has a certificate that cards accept, so that staff can recognise the holder.
     pub visual: bool,
+    /// Beside that certificate there are models that compare faces.
+    #[serde(default)]
+    pub face: bool,
     /// Patients are asked how they want their prescription.
     pub prescription: bool,
 }
@@ -81,6 +92,33 @@ pub enum Stage {
     PinBlocked,
     /// Staff to compare the face.
     Visual,
+    /// What stands on the card, to open its photograph; `wrong` after a wrong one.
+    FaceNumber {
+        /// Whether the last one was wrong.
+        wrong: bool,
+    },
+    /// The card's photograph.
+    ReadingPhoto(Ticket),
+    /// The photograph to be made ready for comparing.
+    PreparingFace(Ticket),
+    /// The camera to see the face.
+    Camera {
+        /// Of the try: awaited in each look.
+        ticket: Ticket,
+        /// What the last frame that was of no use lacked.
+        advice: Option<Advice>,
+        /// Frames used so far.
+        used: u32,
+        /// Frames that a decision takes; 0 before the first was used.
+        of: u32,
+    },
+    /// The patient to try again or to choose another way: the face was not the photograph's.
+    FaceUnknown {
+        /// Whether another try can begin at once.
+        is_ready: bool,
+    },
+    /// The patient to choose another way: no face can be compared.
+    FaceTrouble(FaceTrouble),
     /// A challenge, with what is used then.
     GettingChallenge {
         /// Awaited.
@@ -156,6 +194,8 @@ pub enum Key {
     },
     /// Staff recognised the holder.
     Staff(StaffId),
+    /// The camera did.
+    Face,
     /// The telephone recognised its owner.
     Phone,
 }
@@ -226,6 +266,8 @@ pub struct State {
     pub deadline: Option<Moment>,
     /// Answers under way, with how the patient was recognised; the patient may have left.
     pub asked: Vec<(Ticket, Method)>,
+    /// Tries before the camera that matched nobody.
+    pub refusals: Refusals,
     /// The limits.
     pub limits: Limits,
     pub(super) last_ticket: u64,
@@ -243,6 +285,7 @@ impl State {
             stage: Stage::Idle,
             deadline: None,
             asked: Vec::new(),
+            refusals: Refusals::new(),
             limits,
             last_ticket: 0,
         }

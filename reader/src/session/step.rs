@@ -1,5 +1,6 @@
 //! The transitions: what happens to whom, and what is done about it.
 
+use super::camera::FaceTrouble;
 use super::event::{Effect, Event, Proof};
 use super::facts::{
     Answer, Asked, CardSeen, Challenge, Consents, Method, Moment, Opened, Prescription,
@@ -14,9 +15,14 @@ const ASKED_MAX: usize = 8;
 /// Takes one event: the next state, and what is to be done.
 #[must_use]
 pub fn step(mut state: State, event: Event, now: Moment) -> (State, Vec<Effect>) {
+    let held_photo = state.stage.holds_photo();
     let mut turn = Turn { state: &mut state, now, effects: Vec::new() };
     turn.take(event);
-    let effects = turn.effects;
+    let mut effects = turn.effects;
+    // In one place, so that no way out of a stage can forget to.
+    if held_photo && !state.stage.holds_photo() {
+        effects.push(Effect::ForgetFace);
+    }
     (state, effects)
 }
 
@@ -36,6 +42,9 @@ impl Turn<'_> {
             Event::Identified(ticket, end) => self.identified(ticket, end),
             Event::Authenticated(ticket, end) => self.authenticated(ticket, end),
             Event::AttributesRead(ticket, end) => self.attributes_read(ticket, end),
+            Event::PhotoRead(ticket, end) => self.photo_read(ticket, end),
+            Event::FacePrepared(ticket, end) => self.face_prepared(ticket, end),
+            Event::FaceSeen(ticket, end) => self.face_seen(ticket, end),
             Event::Challenged(ticket, end) => self.challenged(ticket, end),
             Event::Opened(ticket, end) => self.opened(ticket, end),
             Event::Found(ticket, end) => self.found(ticket, end),
@@ -140,6 +149,7 @@ impl Turn<'_> {
         let (proof, staff) = match key {
             Key::Pin { pin, use_last_try } => (Proof::Pin { pin, use_last_try }, None),
             Key::Staff(staff) => (Proof::Terminal, Some(staff)),
+            Key::Face => (Proof::Terminal, None),
             Key::Phone => (Proof::Phone, None),
         };
         let ticket = self.ticket();
@@ -268,15 +278,18 @@ impl Turn<'_> {
     }
 
     fn ticked(&mut self) {
+        self.state.refusals.forget(self.now);
         if self.state.deadline.is_none_or(|deadline| self.now < deadline) {
             return;
         }
         match &self.state.stage {
             Stage::Idle => self.state.deadline = None,
             Stage::Busy => self.try_reader_again(),
-            Stage::Reading(_) | Stage::Signing { .. } | Stage::ReadingAttributes(_) => {
-                self.end_by_card(CardFailure::Hung);
-            }
+            Stage::Reading(_)
+            | Stage::Signing { .. }
+            | Stage::ReadingAttributes(_)
+            | Stage::ReadingPhoto(_) => self.end_by_card(CardFailure::Hung),
+            Stage::PreparingFace(_) => self.enter(Stage::FaceTrouble(FaceTrouble::Broken)),
             Stage::GettingChallenge { .. }
             | Stage::Opening(_)
             | Stage::Finding(_)
@@ -288,6 +301,10 @@ impl Turn<'_> {
             | Stage::LastTry
             | Stage::PinBlocked
             | Stage::Visual
+            | Stage::FaceNumber { .. }
+            | Stage::Camera { .. }
+            | Stage::FaceUnknown { .. }
+            | Stage::FaceTrouble(_)
             | Stage::RegisterOffer { .. }
             | Stage::RegisterData
             | Stage::RegisterConfirm(_)
@@ -355,6 +372,10 @@ impl Turn<'_> {
             | Stage::EnterPin { .. }
             | Stage::LastTry
             | Stage::PinBlocked
+            | Stage::FaceNumber { .. }
+            | Stage::Camera { .. }
+            | Stage::FaceUnknown { .. }
+            | Stage::FaceTrouble(_)
             | Stage::RegisterOffer { .. }
             | Stage::RegisterConfirm(_)
             | Stage::ConsentMedical
@@ -365,6 +386,8 @@ impl Turn<'_> {
             | Stage::Signing { .. }
             | Stage::Opening(_)
             | Stage::ReadingAttributes(_)
+            | Stage::ReadingPhoto(_)
+            | Stage::PreparingFace(_)
             | Stage::Finding(_)
             | Stage::Binding(_)
             | Stage::Asking(_) => Some(limits.work_ms),

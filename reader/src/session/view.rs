@@ -5,46 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use shikaku_domain::Personal;
 
+use super::camera::Advice;
 use super::facts::{Information, Method, Moment, SessionId};
-use super::stage::{Ending, Notice, Stage, State};
-
-/// The names of screens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the pages' message table says what each one tells the patient")]
-pub enum Screen {
-    NoReader,
-    Empty,
-    Reading,
-    NotMyNumberCard,
-    PhoneLocked,
-    ChooseMethod,
-    EnterPin,
-    WrongPin,
-    LastTryConfirm,
-    PinBlocked,
-    VisualWaiting,
-    Checking,
-    RegisterOffer,
-    RegisterConfirm,
-    RegisterWaitingStaff,
-    Registered,
-    ConsentMedical,
-    ConsentProvide,
-    Done,
-    RemovedTooEarly,
-    CardChanged,
-    CardTrouble,
-    ReaderBusy,
-    CertificateExpired,
-    CertificateNotYetValid,
-    CertificateRevoked,
-    CertificateUntrusted,
-    NotFound,
-    EngineDown,
-    TimedOut,
-    Cancelled,
-}
+use super::screen::Screen;
+use super::stage::{Notice, Stage, State};
 
 /// One way to be recognised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,9 +17,20 @@ pub struct MethodView {
     pub method: Method,
     /// Whether it can be chosen.
     pub available: bool,
-    /// Why not: `notInstalled`, `blocked` or `notWithPhones`.
+    /// Why not: `notInstalled`, `blocked`, `notWithPhones` or `triedEnough`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+}
+
+/// What the camera's screen tells the patient. The pictures are the page's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CameraView {
+    /// What the last frame that was of no use lacked.
+    pub advice: Option<Advice>,
+    /// Frames used so far.
+    pub used: u32,
+    /// Frames that a decision takes; 0 before the first was used.
+    pub of: u32,
 }
 
 /// The person to be confirmed.
@@ -96,11 +71,13 @@ pub struct View {
     pub ask_prescription: bool,
     /// Whether a registration can be by the text that the card holds.
     pub can_register_by_card: bool,
+    /// How far the camera has come.
+    pub camera: Option<CameraView>,
     /// Who to confirm.
     pub candidate: Option<CandidateView>,
     /// 資格有効性 at the end.
     pub validity: Option<String>,
-    /// `certificateExpiresSoon`, `grace` or `wrongNumber`.
+    /// `certificateExpiresSoon`, `grace`, `wrongNumber` or `wrongCardFace`.
     pub notice: Option<&'static str>,
     /// Days of the notice.
     pub days: Option<i64>,
@@ -160,7 +137,9 @@ impl State {
             Some(Notice::Grace(days)) => (Some("grace"), Some(days)),
             None => (None, None),
         };
-        let is_wrong_number = self.stage == Stage::RegisterOffer { wrong: true };
+        let is_wrong_face = self.stage == Stage::FaceNumber { wrong: true };
+        let wrong = (self.stage == Stage::RegisterOffer { wrong: true }).then_some("wrongNumber");
+        let wrong = wrong.or(is_wrong_face.then_some("wrongCardFace"));
         let is_medical = self.stage == Stage::ConsentMedical;
         let is_provide = self.stage == Stage::ConsentProvide;
         let ask = if is_medical || is_provide { self.askable(is_medical) } else { BTreeSet::new() };
@@ -170,15 +149,16 @@ impl State {
             step: screen.step(),
             session: patient.map(|patient| patient.session.clone()),
             seconds_left: self.seconds_left(now),
-            methods: self.methods(),
+            methods: self.methods(now),
             tries_left: self.shown_tries(),
             ask: Information::ALL.into_iter().filter(|one| ask.contains(one)).collect(),
             ask_prescription: is_provide && self.asks_for_prescription(),
             can_register_by_card: matches!(self.stage, Stage::RegisterOffer { .. })
                 && !self.is_phone(),
+            camera: self.camera(),
             candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,
-            notice: if is_wrong_number { Some("wrongNumber") } else { notice },
+            notice: wrong.or(notice),
             days,
             code: self.code(),
             reader: patient.map(|p| p.reader.clone()).or_else(|| self.readers.first().cloned()),
@@ -201,7 +181,18 @@ impl State {
     }
 
     fn code(&self) -> Option<String> {
+        if let Stage::FaceTrouble(trouble) = &self.stage {
+            return Some(trouble.code().to_owned());
+        }
         if let Stage::Ended { code, .. } = &self.stage { code.clone() } else { None }
+    }
+
+    const fn camera(&self) -> Option<CameraView> {
+        if let Stage::Camera { advice, used, of, .. } = self.stage {
+            Some(CameraView { advice, used, of })
+        } else {
+            None
+        }
     }
 
     fn candidate(&self) -> Option<CandidateView> {
@@ -227,14 +218,27 @@ impl State {
         self.tries().filter(|_| is_about_pin)
     }
 
-    fn methods(&self) -> Vec<MethodView> {
-        if !matches!(self.stage, Stage::ChooseMethod | Stage::PinBlocked) {
+    fn methods(&self, now: Moment) -> Vec<MethodView> {
+        let is_choice = matches!(
+            self.stage,
+            Stage::ChooseMethod
+                | Stage::PinBlocked
+                | Stage::FaceUnknown { .. }
+                | Stage::FaceTrouble(_)
+        );
+        if !is_choice {
             return Vec::new();
         }
         let pin_reason = (self.tries() == Some(0)).then_some("blocked");
         let visual_reason = match self.is_phone() {
             true => Some("notWithPhones"),
             false => (!self.limits.offer.visual).then_some("notInstalled"),
+        };
+        let face_reason = match self.face_tries(now) {
+            _ if self.is_phone() => Some("notWithPhones"),
+            None => Some("notInstalled"),
+            Some(0) => Some("triedEnough"),
+            Some(_) => None,
         };
         let method = |method, reason: Option<&'static str>| MethodView {
             method,
@@ -244,7 +248,7 @@ impl State {
         vec![
             method(Method::Pin, pin_reason),
             method(Method::Visual, visual_reason),
-            method(Method::Face, Some("notInstalled")),
+            method(Method::Face, face_reason),
         ]
     }
 
@@ -260,7 +264,13 @@ impl State {
             Stage::LastTry => Screen::LastTryConfirm,
             Stage::PinBlocked => Screen::PinBlocked,
             Stage::Visual => Screen::VisualWaiting,
-            Stage::GettingChallenge { .. }
+            Stage::FaceNumber { .. } => Screen::FaceNumber,
+            Stage::Camera { .. } => Screen::FaceCamera,
+            Stage::FaceUnknown { .. } => Screen::FaceUnknown,
+            Stage::FaceTrouble(trouble) => trouble.screen(),
+            Stage::ReadingPhoto(_)
+            | Stage::PreparingFace(_)
+            | Stage::GettingChallenge { .. }
             | Stage::Signing { .. }
             | Stage::Opening(_)
             | Stage::ReadingAttributes(_)
@@ -282,59 +292,3 @@ impl State {
 
 /// 資格有効性 4: nobody fits.
 const NOT_FOUND: &str = "4";
-
-impl Screen {
-    /// Which of the six steps a screen belongs to.
-    const fn step(self) -> Option<u8> {
-        match self {
-            Self::NoReader | Self::Empty | Self::Reading | Self::NotMyNumberCard => Some(1),
-            Self::ChooseMethod => Some(2),
-            Self::EnterPin
-            | Self::WrongPin
-            | Self::LastTryConfirm
-            | Self::PinBlocked
-            | Self::VisualWaiting
-            | Self::Checking => Some(3),
-            Self::ConsentMedical => Some(4),
-            Self::ConsentProvide => Some(5),
-            Self::Done => Some(6),
-            Self::PhoneLocked
-            | Self::RegisterOffer
-            | Self::RegisterConfirm
-            | Self::RegisterWaitingStaff
-            | Self::Registered
-            | Self::RemovedTooEarly
-            | Self::CardChanged
-            | Self::CardTrouble
-            | Self::ReaderBusy
-            | Self::CertificateExpired
-            | Self::CertificateNotYetValid
-            | Self::CertificateRevoked
-            | Self::CertificateUntrusted
-            | Self::NotFound
-            | Self::EngineDown
-            | Self::TimedOut
-            | Self::Cancelled => None,
-        }
-    }
-}
-
-impl Ending {
-    const fn screen(self) -> Screen {
-        match self {
-            Self::NotMyNumberCard => Screen::NotMyNumberCard,
-            Self::RemovedTooEarly => Screen::RemovedTooEarly,
-            Self::CardChanged => Screen::CardChanged,
-            Self::CardTrouble => Screen::CardTrouble,
-            Self::CertificateExpired => Screen::CertificateExpired,
-            Self::CertificateNotYetValid => Screen::CertificateNotYetValid,
-            Self::CertificateRevoked => Screen::CertificateRevoked,
-            Self::PhoneLocked => Screen::PhoneLocked,
-            Self::CertificateUntrusted => Screen::CertificateUntrusted,
-            Self::NotFound => Screen::NotFound,
-            Self::EngineDown => Screen::EngineDown,
-            Self::TimedOut => Screen::TimedOut,
-            Self::Cancelled => Screen::Cancelled,
-        }
-    }
-}

@@ -4,6 +4,11 @@ import pytest
 from desk import Desk
 from place import Place
 
+# Names of cards whose holders can be shown to a camera: `SHOWN` of `place.py` is on their photographs.
+SHOWN_CARDS = {
+    "shown-same": "face-only", "shown-other": "adult", "shown-printed": "adult", "shown-nobody": "adult", "shown-two": "adult", "shown-dark": "adult",
+    "shown-wrong-number": "adult", "shown-refused": "adult", "shown-taken": "adult",
+}
 # Name of a card: kind of card. Names are used once, so that no test meets what another left.
 CARDS = {
     **{f"walk-{language}": "adult" for language in ["ja", "easy", "en", "zh", "ko", "vi", "pt"]},
@@ -12,6 +17,7 @@ CARDS = {
     "face-only": "face-only", "stranger": "face-only", "expires-soon": "expires-soon",
     "not-a-card": "foreign-card", "expired": "expired", "not-yet": "not-yet-valid", "revoked": "revoked", "untrusted": "foreign-authority",
     "mute": "mute", "gone": "gone-while-reading", "pin-blocked": "pin-blocked", "android": "android", "iphone": "iphone", "iphone-locked": "iphone-locked",
+    **SHOWN_CARDS,
 }
 
 

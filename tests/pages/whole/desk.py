@@ -95,6 +95,10 @@ class Desk:
         self.sees("chooseMethod")
         self.kiosk.locator("main .choices button").nth(number).click()
 
+    def chooses_again(self, number):
+        """Another way, or the same once more, after one that came to nothing."""
+        self.kiosk.locator("main .choices button").nth(number).click()
+
     def proves(self, name, pin=PIN):
         """From an empty reader to what comes after the PIN."""
         self.put(name)
@@ -102,11 +106,27 @@ class Desk:
         self.sees("enterPin")
         self.types(pin)
 
+    def listed(self, name):
+        """What the test-card page says of a card."""
+        listed = self.counter.evaluate("async () => (await fetch('/test-cards/list')).json()")
+        return next(card for card in listed if card["id"] == self.place.holders[name][0])
+
     def card_face(self, name):
         """What stands on a card, as its holder reads it there."""
-        listed = self.counter.evaluate("async () => (await fetch('/test-cards/list')).json()")
-        card = next(card for card in listed if card["id"] == self.place.holders[name][0])
+        card = self.listed(name)
         return [card["birthdate"], card["cardFace"]["expiryYear"], card["cardFace"]["securityCode"]]
+
+    def types_card_face(self, name):
+        self.sees("faceNumber")
+        for digits in self.card_face(name):
+            self.types(digits)
+
+    def shows_face(self, name):
+        """From an empty reader to the camera."""
+        self.put(name)
+        self.chooses(2)
+        self.types_card_face(name)
+        self.sees("faceCamera")
 
     def registers(self, name):
         """初回登録 by what stands on the card, confirmed by both sides."""

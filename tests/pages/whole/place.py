@@ -14,6 +14,9 @@ FACILITY = "1310000001"
 PIN = "1234"
 PERSONS = 400
 MUNICIPALITY = "13221"
+# Cards have one of these many portraits, by their holder's index; and the one whose person is shown to cameras.
+PORTRAITS = 4
+SHOWN = 0
 
 ENGINE = """
 [server]
@@ -51,6 +54,10 @@ listen = "127.0.0.1:0"
 patient_seconds = {seconds}
 last_seconds = 1
 note_seconds = 1
+[face]
+manifest = "{models}/manifest.toml"
+false_match_rate = 0.01
+tries = 2
 [demo]
 cards = "cards"
 """
@@ -84,7 +91,8 @@ class Place:
         self.shikaku("account", "add", "--file", "accounts.toml", "--user", "reception", "--code", FACILITY, "--password-file", "password")
         self.people = self.insured(today)
         # Each kind of card is the next person's: nobody is registered before.
-        self.holders = {name: self.issue(name, profile, person) for (name, profile), person in zip(profiles.items(), self.people)}
+        free = list(self.people)
+        self.holders = {name: self.issue(name, profile, self.next(free, name)) for name, profile in profiles.items()}
         # After the cards, since the lists name those that are revoked.
         self.shikaku_reader("card", "ca")
         self.write("shikaku.toml", ENGINE)
@@ -123,6 +131,11 @@ class Place:
         )
         return [Person(index, row) for index, row in enumerate(rows) if good(row)]
 
+    def next(self, free, name):
+        """The next person without a card; for some cards one whose portrait can be shown to a camera."""
+        is_any = not name.startswith("shown-")
+        return free.pop(next(at for at, one in enumerate(free) if is_any or one.index % PORTRAITS == SHOWN))
+
     def issue(self, name, profile, person):
         row = person.row
         said = self.shikaku_reader(
@@ -157,7 +170,7 @@ class Place:
         self.reach = dict(word.replace("'", "").split("=", 1) for word in words[1:])
 
     def start_bridge(self):
-        self.write("reader.toml", READER.format(engine=self.engine, facility=FACILITY, root=self.folder / "OQS", seconds=self.seconds))
+        self.write("reader.toml", READER.format(engine=self.engine, facility=FACILITY, root=self.folder / "OQS", seconds=self.seconds, models=ROOT / "models"))
         words = self.start("bridge", [PROGRAMS / "shikaku-reader", "serve"], env=os.environ | self.reach)
         self.url = words[1].removesuffix("/kiosk")
 

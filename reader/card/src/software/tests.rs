@@ -5,7 +5,9 @@ use crate::apdu::Response;
 use crate::ca::Generation;
 use crate::key::{digest_info, is_signature};
 use crate::tlv::Tlv;
-use crate::{CardOrder, Holder, IssuedCard, Issuer, Profile, RSA_BYTES};
+use crate::{
+    CardOrder, Holder, IssuedCard, Issuer, Profile, RSA_BYTES, SignedFace, photo_authority,
+};
 use ring::signature::RSA_PSS_2048_8192_SHA256;
 use sha2::{Digest, Sha256};
 use shikaku_domain::{Day, Personal, Sex};
@@ -313,6 +315,24 @@ fn check_number_b_opens_the_face_and_its_parts_are_signed() {
         card.send(&[&hex("802A000033")[..], &digest_info(&Sha256::digest(b"r")), &[0]].concat());
     let chip = get(0xDF24).value;
     assert!(is_signature(&chip[chip.len() - RSA_BYTES..], b"r", &proof));
+    let authority = photo_authority(1).unwrap();
+    let checked = SignedFace::check(&face, &certificate, &authority).unwrap();
+    assert_eq!(checked.photo, get(0xDF27).value);
+    assert!(checked.has_signed(b"r", &proof) && !checked.has_signed(b"q", &proof));
+    // One bit of any signed part, of the certificate, or another authority: nothing is believed.
+    let end_of =
+        |object: &Tlv<'_>| object.whole.as_ptr_range().end as usize - face.as_ptr() as usize;
+    for tag in [0xDF22, 0xDF23, 0xDF24, 0xDF25, 0xDF26, 0xDF27, 0xDF28] {
+        let mut altered = face.clone();
+        altered[end_of(&get(tag)) - 1] ^= 1;
+        assert!(SignedFace::check(&altered, &certificate, &authority).is_none(), "{tag:04X}");
+    }
+    for at in [40, certificate.len() - 1] {
+        let mut altered = certificate.clone();
+        altered[at] ^= 1;
+        assert!(SignedFace::check(&face, &altered, &authority).is_none(), "byte {at}");
+    }
+    assert!(SignedFace::check(&face, &certificate, &photo_authority(2).unwrap()).is_none());
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => Just(Move::Insert),
         1 => Just(Move::Remove),
         1 => any::<bool>().prop_map(Move::Readers),
-        12 => (0..11_usize, prop::bool::weighted(0.1)).prop_map(|(i, stale)| Move::Intend(i, stale)),
+        12 => (0..15_usize, prop::bool::weighted(0.1)).prop_map(|(i, stale)| Move::Intend(i, stale)),
         3 => (0..5_usize).prop_map(Move::Staff),
         14 => (prop_oneof![5 => Just(0_usize), 1 => 0..6_usize], 0..12_usize)
             .prop_map(|(which, how)| Move::End(which, how)),
@@ -45,6 +45,9 @@ fn intent(index: usize) -> Intent {
         7 => Intent::Register(true, Some(number())),
         8 => Intent::ConfirmPerson(true),
         9 => Intent::Consent(all(false)),
+        10 | 11 => Intent::ChooseMethod(Method::Face),
+        12 => Intent::CardFace(number()),
+        13 => Intent::OtherWay,
         _ => Intent::Cancel,
     }
 }
@@ -59,6 +62,12 @@ struct Auditor {
     last_try: bool,
     agreed: BTreeSet<Information>,
     staff_said_same: bool,
+    /// The camera recognised the holder of this session.
+    camera_said_same: bool,
+    /// Numbers typed to open the photograph, in this session.
+    numbers: u32,
+    /// Whose photograph is held, while one is.
+    photo_of: Option<u64>,
     accepted_register: bool,
     accepted_confirm: bool,
 }
@@ -66,7 +75,7 @@ struct Auditor {
 impl Auditor {
     fn begin(&mut self) {
         let (sessions, open) = (self.sessions + 1, std::mem::take(&mut self.open));
-        *self = Self { sessions, open, ..Self::default() };
+        *self = Self { sessions, open, photo_of: self.photo_of, ..Self::default() };
     }
 
     fn intended(&mut self, intent: &Intent) {
@@ -78,7 +87,12 @@ impl Auditor {
             }
             Intent::Register(yes, _) => self.accepted_register |= yes,
             Intent::ConfirmPerson(yes) => self.accepted_confirm |= yes,
-            Intent::ChooseMethod(_) | Intent::Cancel | Intent::More => {}
+            Intent::CardFace(_) => self.numbers += 1,
+            Intent::ChooseMethod(_)
+            | Intent::CameraFailed(_)
+            | Intent::OtherWay
+            | Intent::Cancel
+            | Intent::More => {}
         }
     }
 
@@ -95,7 +109,10 @@ impl Auditor {
                     assert_eq!(*expected.token, [mark(self.sessions)], "another patient's card");
                 }
                 Effect::Authenticate { proof: Proof::Terminal, .. } => {
-                    assert!(self.staff_said_same, "signed without staff");
+                    assert!(
+                        self.staff_said_same || self.camera_said_same,
+                        "signed without staff and without the camera"
+                    );
                 }
                 Effect::Authenticate { proof: Proof::Phone, expected, .. } => {
                     assert_eq!(expected.kind, TokenKind::Iphone, "a card without any proof");
@@ -103,6 +120,26 @@ impl Auditor {
                 }
                 Effect::ReadAttributes { expected, .. } => {
                     assert!(!expected.kind.is_phone(), "a phone holds no text");
+                }
+                Effect::ReadPhoto { expected, .. } => {
+                    assert!(
+                        self.numbers > 0,
+                        "a photograph that nobody wanted to be compared with"
+                    );
+                    self.numbers -= 1;
+                    assert_eq!(*expected.token, [mark(self.sessions)], "another patient's card");
+                }
+                Effect::PrepareFace { photo, .. } => {
+                    let owner = photo.clone().into_bytes();
+                    assert_eq!(owner[..], [mark(self.sessions)], "another patient's photograph");
+                    self.photo_of = Some(self.sessions);
+                }
+                Effect::WatchFace(watch) => {
+                    assert_eq!(self.photo_of, Some(self.sessions), "a try without its photograph");
+                    assert_eq!(watch.session.0, format!("s{}", self.sessions));
+                }
+                Effect::ForgetFace => {
+                    assert!(self.photo_of.take().is_some(), "forgotten what was not there");
                 }
                 Effect::Ask { asked, .. } => {
                     let given = asked.consents.iter().filter(|(_, yes)| **yes).map(|(one, _)| *one);
@@ -156,6 +193,24 @@ fn end(effect: &Effect, session: u64, how: usize) -> Event {
             Event::Authenticated(ticket, if good { Ok(signed(mark(session))) } else { Err(broken) })
         }
         Effect::ReadAttributes { .. } => Event::AttributesRead(ticket, Ok(attributes())),
+        Effect::ReadPhoto { .. } => {
+            let lost = [CardFailure::WrongNumber, CardFailure::Removed][how % 2];
+            Event::PhotoRead(ticket, if good { Ok(photo(mark(session))) } else { Err(lost) })
+        }
+        Effect::PrepareFace { .. } => {
+            Event::FacePrepared(ticket, if good { Ok(()) } else { Err(FaceTrouble::Busy) })
+        }
+        Effect::WatchFace(_) => Event::FaceSeen(
+            ticket,
+            match how {
+                0..3 => Ok(Look::Decided(Verdict::Match)),
+                3..6 => Ok(Look::Decided(Verdict::NoMatch)),
+                6 => Ok(Look::Decided(Verdict::ReferToStaff)),
+                7 => Ok(Look::Adjust(Advice::Nobody)),
+                8 => Ok(Look::More { used: 1, of: 3 }),
+                _ => Err(FaceTrouble::Broken),
+            },
+        ),
         Effect::Challenge { .. } => {
             Event::Challenged(ticket, if good { Ok(challenge()) } else { Err(refused) })
         }
@@ -170,7 +225,8 @@ fn end(effect: &Effect, session: u64, how: usize) -> Event {
         }
         Effect::Bind { .. } => Event::Bound(ticket, if good { Ok(()) } else { Err(refused) }),
         Effect::Ask { .. } => Event::Answered(ticket, Ok(answer(&format!("name-{session}")))),
-        Effect::Release { .. }
+        Effect::ForgetFace
+        | Effect::Release { .. }
         | Effect::Push(_)
         | Effect::Report { .. }
         | Effect::ReportFailure { .. }
@@ -183,6 +239,7 @@ proptest! {
     #[test]
     fn nobody_sees_another_person_and_nothing_is_done_without_a_will(moves in moves()) {
         let mut place = Place::new();
+        place.state.limits.offer.face = true;
         let mut auditor = Auditor::default();
         for one in moves {
             let before = place.view().session;
@@ -220,12 +277,16 @@ proptest! {
                 Move::End(which, how) => {
                     let Some(at) = auditor.open.len().checked_sub(which + 1) else { continue };
                     let (effect, session) = auditor.open.remove(at);
-                    place.on(end(&effect, session, how));
+                    let event = end(&effect, session, how);
+                    let is_match = matches!(event, Event::FaceSeen(_, Ok(Look::Decided(Verdict::Match))));
+                    auditor.camera_said_same |= is_match && session == auditor.sessions;
+                    place.on(event);
                 }
                 Move::Wait(milliseconds) => { place.after(milliseconds); }
             }
             let effects = place.effects.clone();
             auditor.judge(&effects);
+            prop_assert_eq!(auditor.photo_of.is_some(), place.state.stage.holds_photo());
             let view = place.view();
             if let Some(SessionId(session)) = &view.session {
                 prop_assert_eq!(session, &format!("s{}", auditor.sessions));

@@ -1,5 +1,6 @@
 //! Every screen and every way to it, then every history.
 
+mod faces;
 mod histories;
 mod paths;
 
@@ -18,7 +19,9 @@ pub(super) const fn limits() -> Limits {
         last_ms: 8_000,
         note_ms: 3_000,
         retry_ms: 2_000,
-        offer: Offer { visual: true, prescription: true },
+        face_memory_ms: 600_000,
+        face_tries: 2,
+        offer: Offer { visual: true, face: false, prescription: true },
     }
 }
 
@@ -129,12 +132,16 @@ pub(super) fn ticket_of(effect: &Effect) -> Option<Ticket> {
         Effect::Identify { ticket, .. }
         | Effect::Authenticate { ticket, .. }
         | Effect::ReadAttributes { ticket, .. }
+        | Effect::ReadPhoto { ticket, .. }
+        | Effect::PrepareFace { ticket, .. }
+        | Effect::WatchFace(Watch { ticket, .. })
         | Effect::Challenge { ticket }
         | Effect::Open { ticket, .. }
         | Effect::Find { ticket, .. }
         | Effect::Bind { ticket, .. }
         | Effect::Ask { ticket, .. } => Some(*ticket),
-        Effect::Release { .. }
+        Effect::ForgetFace
+        | Effect::Release { .. }
         | Effect::Push(_)
         | Effect::Report { .. }
         | Effect::ReportFailure { .. }
@@ -206,6 +213,11 @@ pub(super) fn candidate() -> Candidate {
         name: Personal::new("資格　花子".to_owned()),
         insurer_name: Some(Personal::new("架空健康保険組合".to_owned())),
     }
+}
+
+/// A photograph with its owner's mark.
+pub(super) fn photo(owner: u8) -> Photo {
+    Photo::new(vec![owner].into())
 }
 
 pub(super) fn attributes() -> Attributes {
