@@ -11,7 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
-use shikaku_benches::{BenchError, Centre, FACILITY, SEED, Server, Summary, summary};
+use shikaku_benches::{
+    BenchError, Centre, FACILITY, SEED, Server, Summary, own_cpu_seconds, summary,
+};
 use shikaku_card::ca::{
     Authority, CertificateRequest, CrlSchedule, Generation, Purpose, Serial, Validity,
 };
@@ -233,12 +235,6 @@ fn two_verifications_us() -> Result<f64, BenchError> {
         verified.map_err(|_| BenchError::Report { field: "verified signature" })?;
     }
     Ok(2.0 * (own_cpu_seconds() - start) * 1e6 / f64::from(CEILING_ROUNDS))
-}
-
-/// CPU time of this thread.
-fn own_cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    std::time::Duration::try_from(time).unwrap_or_default().as_secs_f64()
 }
 
 fn report(args: &Args, centre: &Centre, runs: [&[Run]; 2], ceiling: Summary) -> Report {

@@ -3,6 +3,7 @@
 
 mod card;
 mod constant;
+mod face;
 mod growth;
 mod instructions;
 mod load;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Cards through the engine: CPU time of a verification and of an answer.
     Card(card::Args),
+    /// The networks of faces beside onnxruntime: time and agreement.
+    Face(face::Args),
     /// HTTP lookups against the same server answering a constant body.
     Lookup(lookup::Args),
     /// The engine, PostgreSQL, Redis and a FastAPI service, in turn on the same rows and cores.
@@ -90,6 +93,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
         Command::Book(args) => return loadgen::book::serve(&args),
         Command::OpenLoop(args) => return loadgen::open_loop::run(&args),
         Command::Card(_)
+        | Command::Face(_)
         | Command::Lookup(_)
         | Command::Peers(_)
         | Command::Load(_)
@@ -115,6 +119,7 @@ fn run(cli: Cli) -> Result<(), BenchError> {
     }
     let report = match cli.command {
         Command::Card(args) => card::measure(&args, &out)?,
+        Command::Face(args) => face::measure(&args, &out)?,
         Command::Lookup(args) => lookup::measure(&args, &out)?,
         Command::Growth(args) => growth::measure(&args, &out)?,
         Command::Load(args) => load::measure(&args, &out)?,

@@ -12,5 +12,5 @@ pub use centre::{Centre, DATE, FACILITY, SEED};
 pub use corpus::Corpus;
 pub use error::BenchError;
 pub use process::{CpuTime, GENERATOR_CORE, Pinned, SERVER_CORE, Server, program};
-pub use stats::{Summary, summary, whole};
+pub use stats::{Summary, own_cpu_seconds, summary, whole};
 pub use steps::{COUNTED, Step, face_steps, steps};

@@ -31,6 +31,13 @@ pub fn whole(number: f64) -> u64 {
     number as u64
 }
 
+/// CPU time of this thread, in seconds.
+#[must_use]
+pub fn own_cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    std::time::Duration::try_from(time).unwrap_or_default().as_secs_f64()
+}
+
 impl Summary {
     /// The summary for a report.
     #[must_use]

@@ -135,7 +135,7 @@ pub(crate) fn side(pixels: u32) -> f32 {
     clippy::cast_sign_loss,
     reason = "a negative or huge place becomes the type's bound and is outside the picture"
 )]
-fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
+pub(crate) fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
     let (left, top) = (x.floor(), y.floor());
     let (right_share, lower_share) = (x - left, y - top);
     let mut sum = [0.0; 3];

@@ -75,6 +75,7 @@ pub(crate) const fn outputs(input: &Input) -> usize {
 }
 
 /// The detector, ready to run.
+#[derive(Clone)]
 pub struct Detector {
     network: Network,
     input: Input,

@@ -1,5 +1,7 @@
 //! What can go wrong with pictures and models.
 
+use crate::detect::NoFace;
+use crate::policy::Policy;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -123,6 +125,76 @@ pub enum FaceError {
         /// The rate that was asked for.
         fmr: f64,
     },
+    /// A setting of policy or pool is out of range.
+    #[error("{what}: correct the configuration")]
+    PolicyRange {
+        /// Which, and what it may be.
+        what: &'static str,
+    },
+    /// The manifest has no threshold that keeps the policy.
+    #[error(
+        "a false-match rate of {:e} over {} frames and {} tries needs a threshold at {wanted:.1e} for one comparison, the manifest's lowest is {}: calibrate the embedder for that rate, or choose a higher rate, fewer frames or fewer tries",
+        policy.fmr, policy.frames, policy.tries, lowest.map_or_else(|| "none".to_owned(), |lowest| format!("{lowest:e}"))
+    )]
+    PolicyRate {
+        /// What was asked for.
+        policy: Box<Policy>,
+        /// The rate of one comparison that this needs.
+        wanted: f64,
+        /// The lowest calibrated rate.
+        lowest: Option<f64>,
+    },
+    /// The manifest has no such row of liveness.
+    #[error(
+        "the liveness model has no threshold for an APCER of {apcer}, its manifest lists {rows:?}: choose one of them"
+    )]
+    PolicyLiveness {
+        /// What was asked for.
+        apcer: f64,
+        /// What there is.
+        rows: Vec<f64>,
+    },
+    /// A card's photograph does not show one face.
+    #[error(
+        "the card's photograph shows {}: let staff compare it",
+        match what { NoFace::Nobody => "no face", NoFace::Several => "several faces" }
+    )]
+    CardFace {
+        /// What it shows.
+        what: NoFace,
+    },
+    /// Too many requests wait for an actor.
+    #[error("more than {limit} pictures wait to be looked at: ask again in a moment")]
+    PoolBusy {
+        /// Actors and waiting places.
+        limit: usize,
+    },
+    /// A request waited too long for an actor.
+    #[error("the picture waited too long and was not looked at: send a new one")]
+    PoolLate,
+    /// An actor worked too long on a request.
+    #[error("looking at the picture took too long and was given up: send a new one")]
+    PoolHung,
+    /// An actor panicked on a request.
+    #[error(
+        "looking at the picture failed by a defect: send a new one, and report it with the log"
+    )]
+    PoolFault,
+    /// No actor can work.
+    #[error("faces cannot be compared, the service has stopped: use another way, and restart it")]
+    PoolStopped,
+    /// A wrong use of the embedder does no harm, so its manifest describes a wrong use.
+    #[error(
+        "model {name}: {what} should lower the scores of one person's pictures and raises them by {by:.4}: check the manifest's channels, mean, scale and alignment, and that the pictures are of one person"
+    )]
+    Probe {
+        /// The model's name in the manifest.
+        name: String,
+        /// What was done wrong on purpose.
+        what: &'static str,
+        /// The mean difference of the scores.
+        by: f64,
+    },
     /// A set of pictures cannot be evaluated.
     #[error("{}: {reason}", path.display())]
     Set {
@@ -168,6 +240,16 @@ impl FaceError {
             Self::SelfTest { .. } => "SHK-FAC-013",
             Self::NoModel { .. } => "SHK-FAC-014",
             Self::NoThreshold { .. } => "SHK-FAC-015",
+            Self::PolicyRange { .. } => "SHK-FAC-016",
+            Self::PolicyRate { .. } => "SHK-FAC-017",
+            Self::PolicyLiveness { .. } => "SHK-FAC-018",
+            Self::CardFace { .. } => "SHK-FAC-019",
+            Self::PoolBusy { .. } => "SHK-FAC-020",
+            Self::PoolLate => "SHK-FAC-021",
+            Self::PoolHung => "SHK-FAC-022",
+            Self::PoolFault => "SHK-FAC-023",
+            Self::PoolStopped => "SHK-FAC-024",
+            Self::Probe { .. } => "SHK-FAC-025",
             Self::Set { .. } => "SHK-FAC-030",
             Self::TooFewPairs { .. } => "SHK-FAC-031",
             Self::Chart(_) => "SHK-FAC-032",
@@ -210,6 +292,26 @@ impl FaceError {
             }
             Self::NoThreshold { .. } => {
                 "指定の他人受入率のしきい値がありません。校正するか、別の値を選んでください。"
+            }
+            Self::PolicyRange { .. } => "設定値が範囲外です。設定を直してください。",
+            Self::PolicyRate { .. } => {
+                "他人受入率に見合うしきい値がありません。校正するか、率、枚数、回数を見直してください。"
+            }
+            Self::PolicyLiveness { .. } => {
+                "生体検知のしきい値がありません。マニフェストにある値を選んでください。"
+            }
+            Self::CardFace { .. } => {
+                "カードの写真から顔を一つ見つけられません。職員が目視で確認してください。"
+            }
+            Self::PoolBusy { .. } => "顔認証が混み合っています。少し待ってからやり直してください。",
+            Self::PoolLate => "順番待ちが長すぎました。もう一度撮影してください。",
+            Self::PoolHung => "顔の照合に時間がかかりすぎました。もう一度撮影してください。",
+            Self::PoolFault => {
+                "顔の照合中に不具合が起きました。もう一度撮影し、記録を添えて報告してください。"
+            }
+            Self::PoolStopped => "顔認証が止まっています。別の方法を使い、再起動してください。",
+            Self::Probe { .. } => {
+                "前処理の設定が疑わしいです。色の順、平均、倍率、位置合わせを確認してください。"
             }
             Self::Set { .. } => {
                 "画像の集合を評価できません。人ごとのフォルダーまたは組の一覧を確認してください。"

@@ -4,6 +4,7 @@
 //! are never written anywhere. A score alone decides nothing: see [`verify::Outcome`].
 
 pub mod align;
+pub mod attempt;
 pub mod decode;
 pub mod detect;
 mod error;
@@ -11,6 +12,11 @@ pub mod evaluate;
 pub mod fuzzing;
 pub mod manifest;
 pub mod network;
+pub mod pipeline;
+pub mod policy;
+pub mod pool;
+pub mod probe;
+pub mod quality;
 pub mod verify;
 
 pub use error::FaceError;

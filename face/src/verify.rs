@@ -1,11 +1,12 @@
 //! One comparison: two pictures to a score, the score to one of three outcomes.
 
 use crate::FaceError;
-use crate::align::{aligned, square};
+use crate::align::{Point, aligned, square};
 use crate::decode::Picture;
 use crate::detect::Face;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
+use serde::Serialize;
 use zeroize::Zeroize;
 
 /// A face as a vector of length 1.
@@ -41,6 +42,7 @@ impl Embedding {
 }
 
 /// The embedder, ready to run.
+#[derive(Clone)]
 pub struct Embedder {
     name: String,
     network: Network,
@@ -58,14 +60,31 @@ impl Embedder {
         Ok(Self { name: model.name.clone(), network, input: model.input.clone() })
     }
 
+    /// What the model takes.
+    #[must_use]
+    pub const fn input(&self) -> &Input {
+        &self.input
+    }
+
     /// The embedding of a face in a picture.
     ///
     /// # Errors
     /// [`FaceError::ModelRun`] and [`FaceError::ModelOutput`]: also when the landmarks, which are the
     /// detector's answer, make no face.
     pub fn embed(&self, picture: &Picture, face: &Face) -> Result<Embedding, FaceError> {
+        self.embed_as(picture, &face.landmarks, &self.input)
+    }
+
+    /// The same with landmarks and a form of the input that may be wrong on purpose, see
+    /// [`crate::probe`].
+    pub(crate) fn embed_as(
+        &self,
+        picture: &Picture,
+        landmarks: &[Point; 5],
+        input: &Input,
+    ) -> Result<Embedding, FaceError> {
         let refuse = |what| FaceError::ModelOutput { name: self.name.clone(), what };
-        let values = aligned(picture, &face.landmarks, &self.input);
+        let values = aligned(picture, landmarks, input);
         let mut values = values.ok_or_else(|| refuse("landmarks that make no face"))?;
         let answer = self.network.run(&values);
         values.zeroize();
@@ -74,6 +93,7 @@ impl Embedder {
 }
 
 /// Passive liveness, ready to run.
+#[derive(Clone)]
 pub struct Liveness {
     network: Network,
     input: Input,
@@ -107,7 +127,8 @@ impl Liveness {
 }
 
 /// What a comparison comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The same person, at the false-match rate that was asked for.
     Match,

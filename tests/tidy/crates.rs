@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("rocksdb", &["shikaku-store"]),
     ("bincode", &["shikaku-store"]),
-    ("actix", &["shikaku-engine"]),
+    ("actix", &["shikaku-engine", "shikaku-face"]),
     ("actix-web", &["shikaku-engine", "shikaku-benches", "shikaku-reader"]),
     ("pcsc", &["shikaku-reader"]),
     ("tract-onnx", &["shikaku-face"]),

@@ -1,7 +1,7 @@
 //! Writes measured thresholds into a manifest and leaves everything else in it as it is.
 
 use super::rates::Point;
-use crate::manifest::Role;
+use crate::manifest::{Manifest, Metric, Role};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 /// False matches that must be expected among the pairs before a threshold may be kept: with fewer the
@@ -35,6 +35,9 @@ pub fn with_thresholds(
     };
     let embedder = models.and_then(|models| models.iter_mut().find(is_embedder));
     let embedder = embedder.ok_or("the manifest has no embedder")?;
+    let metric = Manifest::parse(text)?
+        .model(Role::Embedder)
+        .map_or(Metric::Cosine, |model| model.output.metric);
     let thresholds = embedder
         .entry("threshold")
         .or_insert(Item::ArrayOfTables(ArrayOfTables::new()))
@@ -49,17 +52,22 @@ pub fn with_thresholds(
             thresholds.iter_mut().last().map(|table| table.insert("fmr", value(point.fmr)));
         }
         let table = thresholds.iter_mut().find(|table| is_same(table));
-        write(table.ok_or("a threshold cannot be added")?, point, source);
+        write(table.ok_or("a threshold cannot be added")?, point, metric, source);
     }
     Ok(document.to_string())
 }
 
 /// Sets each key and keeps the comments about it.
-fn write(table: &mut Table, point: &Point, source: &Source<'_>) {
+fn write(table: &mut Table, point: &Point, metric: Metric, source: &Source<'_>) {
     let rounded = |number: f64| (number * 1e5).round() / 1e5;
-    // Upwards: a lower threshold would let more pass than was asked for.
-    let threshold = (point.threshold.value * 1e5).ceil() / 1e5;
-    let interval = point.threshold.interval.map(rounded).into_iter().collect();
+    let score = metric.score(point.threshold.value) * 1e5;
+    // Towards more alike: the other way more would pass than was asked for.
+    let threshold = match metric {
+        Metric::None | Metric::Cosine => score.ceil(),
+        Metric::Euclidean | Metric::SquaredEuclidean => score.floor(),
+    } / 1e5;
+    let [a, b] = point.threshold.interval.map(|end| rounded(metric.score(end)));
+    let interval = [a.min(b), a.max(b)].into_iter().collect();
     let pairs = i64::try_from(source.impostor_pairs).unwrap_or(i64::MAX);
     let values = [
         ("fmr", value(point.fmr)),
@@ -84,7 +92,6 @@ fn write(table: &mut Table, point: &Point, source: &Source<'_>) {
 mod tests {
     use super::super::rates::Measured;
     use super::*;
-    use crate::manifest::Manifest;
 
     fn point(fmr: f64, score: f64) -> Point {
         let measured = |value| Measured { value, interval: [value - 0.01, value + 0.01] };

@@ -4,6 +4,8 @@
 //! scores are known. A picture that cannot be used is a failure to acquire and never ends the run.
 
 pub mod calibrate;
+pub mod groups;
+pub mod numbers;
 mod page;
 pub mod rates;
 pub mod set;
@@ -16,6 +18,7 @@ use crate::detect::{Detector, Face, NoFace};
 use crate::manifest::Manifest;
 use crate::verify::{Embedder, Embedding};
 use rates::{Score, Scores};
+use serde::Serialize;
 use set::Set;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +26,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Why a picture gave no embedding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Failure {
     /// The file cannot be read or decoded.
     Unreadable,

@@ -73,15 +73,15 @@ impl Report<'_> {
                 (pictures::worst(self))
             }
             footer {
-                p lang="ja" { "ISO/IEC 19795-1の用語による。類似度は" (self.model.output.metric) "。使用目的: " (self.model.intended_use) }
-                p.en lang="en" { "Terms of ISO/IEC 19795-1; similarity: " (self.model.output.metric) ". Intended use: " (self.model.intended_use) ". Trained on: " (self.model.training_data) "." }
+                p lang="ja" { "ISO/IEC 19795-1の用語による。類似度は" (self.model.output.metric.name()) "。使用目的: " (self.model.intended_use) }
+                p.en lang="en" { "Terms of ISO/IEC 19795-1; similarity: " (self.model.output.metric.name()) ". Intended use: " (self.model.intended_use) ". Trained on: " (self.model.training_data) "." }
             }
         };
         Ok(shikaku_page::page(&format!("顔照合モデル評価 {}", self.name), &content).into_string())
     }
 
     /// The rate that the tiles and groups show: one in a thousand, or the strictest that is known.
-    fn headline(&self) -> Option<&Point> {
+    pub(super) fn headline(&self) -> Option<&Point> {
         let known = self.points.iter().filter(|point| point.is_known() && point.fmr >= 0.999e-3);
         known.min_by(|a, b| a.fmr.total_cmp(&b.fmr))
     }

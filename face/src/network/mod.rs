@@ -1,5 +1,6 @@
 //! One neural network: read from ONNX with limits, fixed to a batch of one, run on one thread.
 
+mod graph;
 mod prelu;
 #[cfg(test)]
 mod tests;
@@ -7,7 +8,6 @@ mod tests;
 use crate::FaceError;
 use crate::manifest::{Input, Layout};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tract_onnx::pb::{GraphProto, ModelProto, tensor_proto::DataLocation};
 use tract_onnx::prelude::*;
 
 /// The most bytes of a model: an IResNet-100 in f32 has 260 MB.
@@ -16,8 +16,8 @@ pub const MODEL_BYTES_MAX: u64 = 512 << 20;
 pub const NODES_MAX: usize = 8192;
 /// The most numbers that a model may answer: 2 MB.
 pub const OUTPUTS_MAX: usize = 512 << 10;
-/// Operators that can repeat without end or hide a graph from the checks.
-const REFUSED_OPERATORS: [&str; 5] = ["Loop", "Scan", "If", "SequenceMap", "Optional"];
+/// The most numbers of one tensor inside a network, 256 MB: a detector of 1280x1280 pixels needs 100.
+pub const TENSOR_MAX: usize = 64 << 20;
 
 /// A network, ready to run. May be shared between threads; each run has its own memory.
 #[derive(Clone)]
@@ -113,12 +113,18 @@ fn plan(
     let proto = reader.proto_model_for_read(&mut onnx).map_err(|_| {
         "the file is cut off or no ONNX model: export or download it again".to_owned()
     })?;
-    check(&proto, input, output)?;
+    graph::check(&proto, input, output)?;
     let said = |error: TractError| format!("{error:#}");
     let plan = || -> TractResult<_> {
         let mut model = reader.model_for_proto_model(&proto)?;
         model.select_outputs_by_name([output])?;
-        let model = model.with_input_fact(0, f32::fact(shape).into())?;
+        let model = model.with_input_fact(0, f32::fact(shape).into())?.into_typed()?;
+        if let Some(large) = model.nodes().iter().find(|node| is_too_large(node)) {
+            return Err(TractError::msg(format!(
+                "{} has more than {TENSOR_MAX} values: shrink the input or the model",
+                large.name
+            )));
+        }
         model.into_optimized()?.into_runnable()
     };
     let plan = plan().map_err(said)?;
@@ -141,41 +147,12 @@ fn plan(
     }
 }
 
-/// What must hold before the runtime sees the graph.
-fn check(proto: &ModelProto, input: &str, output: &str) -> Result<(), String> {
-    let Some(graph) = &proto.graph else { return Err("the file has no graph".to_owned()) };
-    if graph.node.len() > NODES_MAX {
-        return Err(format!("{} nodes, {NODES_MAX} are the most", graph.node.len()));
-    }
-    if let Some(node) =
-        graph.node.iter().find(|node| REFUSED_OPERATORS.contains(&node.op_type.as_str()))
-    {
-        return Err(format!(
-            "the operator {} is not allowed: export without control flow",
-            node.op_type
-        ));
-    }
-    let is_outside = |location: Option<i32>| location == Some(DataLocation::External as i32);
-    if graph.initializer.iter().any(|tensor| is_outside(tensor.data_location)) {
-        return Err("weights lie in another file: export one file".to_owned());
-    }
-    let inputs = inputs(graph);
-    if inputs != [input] {
-        return Err(format!(
-            "its inputs are {inputs:?}, the manifest says {input:?}: correct the name; models of one input can be used"
-        ));
-    }
-    let outputs: Vec<_> = graph.output.iter().map(|value| value.name.as_str()).collect();
-    if !outputs.contains(&output) {
-        return Err(format!(
-            "its outputs are {outputs:?}, the manifest says {output:?}: correct the name"
-        ));
-    }
-    Ok(())
-}
-
-/// Inputs that are no weights: old exporters list those too.
-fn inputs(graph: &GraphProto) -> Vec<&str> {
-    let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    graph.input.iter().map(|value| value.name.as_str()).filter(|name| !is_weight(name)).collect()
+/// Whether a node answers more than a network may hold.
+fn is_too_large(node: &TypedNode) -> bool {
+    node.outputs.iter().any(|output| {
+        let sides = output.fact.shape.as_concrete();
+        let values =
+            sides.map(|sides| sides.iter().try_fold(1, |all: usize, side| all.checked_mul(*side)));
+        values.is_some_and(|values| values.is_none_or(|values| values > TENSOR_MAX))
+    })
 }

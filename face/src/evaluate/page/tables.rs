@@ -1,6 +1,7 @@
 //! The tables of the page.
 
-use crate::evaluate::rates::{Point, Score, share};
+use crate::evaluate::groups::by_group;
+use crate::evaluate::rates::{Point, share};
 use crate::evaluate::set::Set;
 use crate::evaluate::{Evaluation, Failure};
 use maud::{Markup, html};
@@ -84,29 +85,6 @@ pub(super) fn groups(set: &Set, evaluation: &Evaluation, at: Option<&Point>) -> 
     let Some(at) = at else {
         return html! { p { (both("他人の組が足りません。", "Too few pairs of strangers.")) } };
     };
-    let group = |person: u32| set.people.get(person as usize).and_then(|person| person.group);
-    let row = |number: usize, name: &str| {
-        let is_inside = |score: &&Score| score.people.iter().all(|one| group(*one) == Some(number));
-        let rate = |scores: &[Score], is_wrong: fn(f64, f64) -> bool| {
-            let inside: Vec<_> = scores.iter().filter(is_inside).collect();
-            let wrong = |one: &&&Score| is_wrong(f64::from(one.value), at.threshold.value);
-            (share(inside.iter().filter(wrong).count(), inside.len()), inside.len())
-        };
-        let (fmr, strangers) = rate(evaluation.scores.impostor(), |score, at| score >= at);
-        let (fnmr, own) = rate(evaluation.scores.genuine(), |score, at| score < at);
-        let is_member = |number: usize| {
-            set.samples.get(number).and_then(|one| set.people.get(one.person)?.group)
-        };
-        let pictures = (0..set.samples.len()).filter(|one| is_member(*one) == Some(number)).count();
-        let failed =
-            evaluation.failures.keys().filter(|one| is_member(**one) == Some(number)).count();
-        html! { tr {
-            th scope="row" { (name) }
-            td.n { (percent(share(failed, pictures))) }
-            td.n { (percent(fmr)) " (" (strangers) ")" }
-            td.n { (percent(fnmr)) " (" (own) ")" }
-        } }
-    };
     html! {
         div.table { table {
             thead { tr {
@@ -115,7 +93,12 @@ pub(super) fn groups(set: &Set, evaluation: &Evaluation, at: Option<&Point>) -> 
                 th.n { (both("FMR（組）", "FMR (pairs)")) }
                 th.n { (both("FNMR（組）", "FNMR (pairs)")) }
             } }
-            tbody { @for (number, name) in set.groups.iter().enumerate() { (row(number, name)) } }
+            tbody { @for group in by_group(set, evaluation, at.threshold.value) { tr {
+                th scope="row" { (group.name) }
+                td.n { (percent(share(group.failed, group.pictures))) }
+                td.n { (percent(group.fmr)) " (" (group.impostor_pairs) ")" }
+                td.n { (percent(group.fnmr)) " (" (group.genuine_pairs) ")" }
+            } } }
         } }
         p.note lang="ja" { "全体のしきい値" (format!("{:.4}", at.threshold.value)) "（FMR " (percent(at.fmr)) "）での、同じ集団の中の組の誤り率。差が大きければ、その集団でしきい値を決め直してください。" }
         p.note.en lang="en" { "Pairs within one group at the threshold of all, " (format!("{:.4}", at.threshold.value)) " (FMR " (percent(at.fmr)) "). Where groups differ much, calibrate on the group that does worst." }

@@ -1,32 +1,13 @@
-//! `manifest.toml`: which models there are, what they take and answer, and what they are good for.
+//! One model's entry: the form, its limits, and what scores mean.
 
 use crate::FaceError;
-use crate::detect;
-use crate::network::{MODEL_BYTES_MAX, Network};
+use crate::network::MODEL_BYTES_MAX;
+use crate::policy::ModelName;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The manifest's form that this program reads.
-const SCHEMA: u32 = 1;
-/// The most bytes of a manifest: a model's entry has about 8 kB.
-const MANIFEST_BYTES_MAX: u64 = 256 << 10;
-/// The most models of a manifest.
-const MODELS_MAX: usize = 16;
 /// The longest side of a model's input in pixels.
 const INPUT_SIDE_MAX: u32 = 1280;
-
-/// All models, as the manifest describes them.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    schema: u32,
-    #[serde(rename = "model")]
-    models: Vec<Model>,
-    #[serde(skip)]
-    path: PathBuf,
-}
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -64,13 +45,13 @@ pub struct Model {
     pub licence_file: String,
     pub training_data: String,
     pub intended_use: String,
-    file: String,
-    size: u64,
-    sha256: String,
+    pub(super) file: String,
+    pub(super) size: u64,
+    pub(super) sha256: String,
     pub input: Input,
     pub output: Output,
     #[serde(default)]
-    pub limits: Option<TimeLimits>,
+    pub limits: Option<Limits>,
     #[serde(default, rename = "threshold")]
     pub thresholds: Vec<Threshold>,
     pub self_test: SelfTest,
@@ -153,16 +134,76 @@ pub struct Output {
     pub name: String,
     pub dimension: usize,
     pub normalised: bool,
-    pub metric: String,
+    pub metric: Metric,
 }
 
-/// How long a model may take, in milliseconds.
+/// How a vendor measures the likeness of two vectors, and so what the scores of its thresholds mean.
+/// In memory all are cosines: between vectors of length 1 each is a function of the others.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Not a matter of vectors: detector, liveness.
+    None,
+    /// The cosine of their angle: -1 to 1, more is more alike.
+    Cosine,
+    /// The distance of vectors of length 1: 0 to 2, less is more alike.
+    Euclidean,
+    /// The square of that distance: 0 to 4.
+    SquaredEuclidean,
+}
+
+impl Metric {
+    /// Its name in the manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Cosine => "cosine",
+            Self::Euclidean => "euclidean",
+            Self::SquaredEuclidean => "squared-euclidean",
+        }
+    }
+
+    /// The cosine that belongs to a score.
+    #[must_use]
+    pub fn cosine(self, score: f64) -> f64 {
+        match self {
+            Self::None | Self::Cosine => score,
+            Self::Euclidean => 1.0 - score * score / 2.0,
+            Self::SquaredEuclidean => 1.0 - score / 2.0,
+        }
+    }
+
+    /// The score that belongs to a cosine.
+    #[must_use]
+    pub fn score(self, cosine: f64) -> f64 {
+        match self {
+            Self::None | Self::Cosine => cosine,
+            Self::Euclidean => (2.0 - 2.0 * cosine).max(0.0).sqrt(),
+            Self::SquaredEuclidean => 2.0 - 2.0 * cosine,
+        }
+    }
+
+    /// What its scores may be.
+    const fn range(self) -> [f64; 2] {
+        match self {
+            Self::None => [f64::MIN, f64::MAX],
+            Self::Cosine => [-1.0, 1.0],
+            Self::Euclidean => [0.0, 2.0],
+            Self::SquaredEuclidean => [0.0, 4.0],
+        }
+    }
+}
+
+/// What a model may take at most: times in milliseconds, memory in MiB.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names say it; `models/README.md` describes the form")]
-pub struct TimeLimits {
+pub struct Limits {
     pub load_ms_max: u64,
     pub inference_ms_max: u64,
+    #[serde(default)]
+    pub memory_mib_max: Option<u64>,
 }
 
 /// A score and the error rates that were measured at it.
@@ -196,113 +237,21 @@ pub struct SelfTest {
     pub tolerance: f32,
 }
 
-impl Manifest {
-    /// Reads a manifest and checks all that can be checked without the models' files.
-    ///
-    /// # Errors
-    /// [`FaceError::File`] and [`FaceError::Manifest`].
-    pub fn read(path: &Path) -> Result<Self, FaceError> {
-        let bytes = read_limited(path, MANIFEST_BYTES_MAX)?;
-        let refuse = |reason: String| FaceError::Manifest { path: path.to_owned(), reason };
-        let text = str::from_utf8(&bytes).map_err(|_| refuse("not UTF-8".to_owned()))?;
-        let mut manifest = Self::parse(text).map_err(refuse)?;
-        path.clone_into(&mut manifest.path);
-        Ok(manifest)
-    }
-
-    /// Parses a manifest's text; the error says what is wrong and where.
-    ///
-    /// # Errors
-    /// A sentence for the person who wrote the manifest.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        if manifest.schema != SCHEMA {
-            return Err(format!("schema {} is unknown: {SCHEMA} is read", manifest.schema));
-        }
-        if manifest.models.len() > MODELS_MAX {
-            return Err(format!("more than {MODELS_MAX} models"));
-        }
-        for model in &manifest.models {
-            model.check().map_err(|reason| format!("model {}: {reason}", model.name))?;
-        }
-        Ok(manifest)
-    }
-
-    /// All models in the manifest's order.
-    #[must_use]
-    pub fn models(&self) -> &[Model] {
-        &self.models
-    }
-
-    /// The model of a role.
-    ///
-    /// # Errors
-    /// [`FaceError::NoModel`].
-    pub fn model(&self, role: Role) -> Result<&Model, FaceError> {
-        let model = self.models.iter().find(|model| model.role == role);
-        model.ok_or(FaceError::NoModel { role: role.name() })
-    }
-
-    /// A model, loaded and through its self-test: it takes and answers what the manifest says, the
-    /// same each time.
-    ///
-    /// # Errors
-    /// The `Model…` variants of [`FaceError`], [`FaceError::SelfTest`], [`FaceError::File`].
-    pub fn network(&self, model: &Model) -> Result<Network, FaceError> {
-        let onnx = self.onnx(model)?;
-        let network = Network::load(&model.name, &onnx, &model.input, &model.output.name)?;
-        let wanted = match model.role {
-            Role::Detector => detect::outputs(&model.input),
-            Role::Embedder => model.output.dimension,
-            Role::Liveness => 1,
-        };
-        let wrong = |what| FaceError::ModelOutput { name: model.name.clone(), what };
-        if network.outputs() != wanted {
-            return Err(wrong("another number of values than its role and manifest ask for"));
-        }
-        let ramp = ramp(&model.input);
-        let answer = network.run(&ramp)?;
-        if network.run(&ramp)? != answer {
-            return Err(wrong("the same input differently each time"));
-        }
-        let pairs = answer.iter().zip(&model.self_test.golden);
-        let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        let tolerance = model.self_test.tolerance;
-        if difference > tolerance {
-            return Err(FaceError::SelfTest { name: model.name.clone(), difference, tolerance });
-        }
-        Ok(network)
-    }
-
-    /// The bytes of a model's file, when they are the ones that the manifest describes.
-    ///
-    /// # Errors
-    /// [`FaceError::File`] and [`FaceError::ModelChanged`].
-    pub fn onnx(&self, model: &Model) -> Result<Vec<u8>, FaceError> {
-        let path = self.path.parent().unwrap_or(Path::new("")).join(&model.file);
-        let changed = |what| FaceError::ModelChanged { path: path.clone(), what };
-        let bytes = read_limited(&path, model.size).map_err(|error| {
-            if matches!(error, FaceError::Manifest { .. }) { changed("size") } else { error }
-        })?;
-        if bytes.len() as u64 != model.size {
-            return Err(changed("size"));
-        }
-        let digest = Sha256::digest(&bytes);
-        let is_same = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        if is_same != model.sha256.to_ascii_lowercase() {
-            Err(changed("sha256"))
-        } else {
-            Ok(bytes)
-        }
-    }
-}
-
 impl Model {
-    fn check(&self) -> Result<(), &'static str> {
+    /// How an audit names this model.
+    #[must_use]
+    pub fn audit_name(&self) -> ModelName {
+        let sha256 = self.sha256.chars().take(16).collect();
+        ModelName { role: self.role.name(), name: self.name.clone(), sha256 }
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
         let channels = self.input.channels.count();
         let sides = 1..=INPUT_SIDE_MAX;
         let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
         let file = Path::new(&self.file);
+        let is_rate = |rate: Option<f64>| rate.is_none_or(|rate| rate > 0.0 && rate < 1.0);
+        let [least, most] = self.output.metric.range();
         let checks = [
             (self.size > MODEL_BYTES_MAX, "its size is above 512 MiB"),
             (self.licence.trim().is_empty(), "a licence is missing: name the terms of use"),
@@ -331,8 +280,16 @@ impl Model {
                 "the self-test's tolerance must lie from 0 to 0.1",
             ),
             (
-                self.role == Role::Embedder && self.output.metric != "cosine",
-                "the metric cosine can be used",
+                (self.role == Role::Embedder) == (self.output.metric == Metric::None),
+                "an embedder needs the metric cosine, euclidean or squared-euclidean, others none",
+            ),
+            (
+                !self.thresholds.iter().all(|row| is_rate(row.fmr) && is_rate(row.apcer)),
+                "rates lie above 0 and below 1",
+            ),
+            (
+                !self.thresholds.iter().all(|row| (least..=most).contains(&row.score)),
+                "a threshold's score is outside of what its metric can be",
             ),
             (
                 self.role == Role::Embedder && self.self_test.golden.len() != self.output.dimension,
@@ -342,7 +299,17 @@ impl Model {
         checks.iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, reason)| Err(reason))
     }
 
-    /// The score from which two faces count as one person's at a false-match rate.
+    /// Makes cosines of a vendor's distances, so that more is more alike everywhere.
+    pub(super) fn bring_to_cosines(&mut self) {
+        let metric = self.output.metric;
+        for row in &mut self.thresholds {
+            row.score = metric.cosine(row.score);
+            let ends = row.interval.map(|ends| ends.map(|end| metric.cosine(end)));
+            row.interval = ends.map(|[a, b]| [a.min(b), a.max(b)]);
+        }
+    }
+
+    /// The cosine from which two faces count as one person's at a false-match rate.
     ///
     /// # Errors
     /// [`FaceError::NoThreshold`]: a rate is never guessed from others.
@@ -352,30 +319,4 @@ impl Model {
         };
         self.thresholds.iter().find(is_it).ok_or(FaceError::NoThreshold { fmr })
     }
-}
-
-/// The self-test's input: bytes that rise by 31 along the tensor's memory, normalised.
-fn ramp(input: &Input) -> Vec<f32> {
-    let channels = input.channels.count();
-    let area = input.width as usize * input.height as usize;
-    let value = |index: usize| {
-        let channel = match input.layout {
-            Layout::Nchw => index / area,
-            Layout::Nhwc => index % channels,
-        };
-        let byte = u8::try_from(index * 31 % 256).map(f32::from).unwrap_or_default();
-        let mean = input.mean.get(channel).copied().unwrap_or_default();
-        (byte - mean) * input.scale.get(channel).copied().unwrap_or_default()
-    };
-    (0..area * channels).map(value).collect()
-}
-
-/// A file of at most `bytes_max`.
-fn read_limited(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FaceError> {
-    let bytes = fs::metadata(path).map_err(|error| FaceError::file(path, error))?.len();
-    if bytes > bytes_max {
-        let reason = format!("{bytes} bytes, {bytes_max} are the most");
-        return Err(FaceError::Manifest { path: path.to_owned(), reason });
-    }
-    fs::read(path).map_err(|error| FaceError::file(path, error))
 }

@@ -1,10 +1,15 @@
+//! Networks from graphs that are made here: usable ones, vendors' and hostile ones.
+
+mod hostile;
+mod vendors;
+
 use super::*;
 use crate::manifest::Channels;
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, type_proto,
 };
 
 /// ONNX's number for f32.
@@ -103,35 +108,6 @@ fn prelu_takes_one_slope_for_all_channels() {
 fn slopes_that_fit_no_channel_are_refused() {
     let said = refusal(&model(vec![node("PRelu", &["face", "slope"], "out")], &[0.5, 0.5]));
     assert!(said.contains("one slope, or one for each channel"), "{said}");
-}
-
-#[test]
-fn unusable_graphs_are_refused_with_what_is_wrong() {
-    let fine = || model(vec![node("Relu", &["face"], "out")], &[1.0]);
-    assert!(load(&fine()).is_ok());
-
-    let mut other_name = fine();
-    other_name.graph.as_mut().unwrap().input[0].name = "data".to_owned();
-    assert!(refusal(&other_name).contains(r#"its inputs are ["data"]"#));
-
-    let unknown = model(vec![node("Nonesuch", &["face"], "out")], &[1.0]);
-    assert!(refusal(&unknown).contains("Nonesuch"));
-
-    let endless = model(vec![node("Loop", &["face"], "out")], &[1.0]);
-    assert!(refusal(&endless).contains("Loop"));
-
-    let nowhere = model(vec![node("Relu", &["missing"], "out")], &[1.0]);
-    assert!(refusal(&nowhere).contains("cannot be loaded"));
-
-    let many = model(vec![node("Relu", &["face"], "out"); NODES_MAX + 1], &[1.0]);
-    assert!(refusal(&many).contains("8193 nodes"));
-
-    let mut outside = fine();
-    outside.graph.as_mut().unwrap().initializer[0].data_location =
-        Some(DataLocation::External as i32);
-    assert!(refusal(&outside).contains("another file"));
-
-    assert!(refusal(&ModelProto::default()).contains("no graph"));
 }
 
 #[test]

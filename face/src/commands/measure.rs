@@ -1,6 +1,6 @@
 //! `evaluate` and `calibrate`.
 
-use crate::say;
+use super::{json, say};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use shikaku_face::FaceError;
@@ -27,6 +27,9 @@ pub(crate) struct Evaluate {
     /// The report.
     #[arg(long, default_value = "face-evaluation.html")]
     out: PathBuf,
+    /// Writes the numbers of the report as JSON into this file too.
+    #[arg(long)]
+    json: Option<PathBuf>,
     /// How many of the worst pairs of each kind the report shows as pictures; 0 for a report that
     /// shows nobody.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=40))]
@@ -79,6 +82,9 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<ExitCode, FaceError> {
         date: &today(),
     };
     write(&args.out, &report.html()?)?;
+    if let Some(path) = &args.json {
+        write(path, &json(&report.numbers()))?;
+    }
     say(&format!("report: {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -3,8 +3,9 @@
 //! Sizes are checked before any pixel is allocated. A JPEG's EXIF orientation is applied; alpha is
 //! dropped; 16-bit samples are reduced to 8.
 
+mod jpeg_2000;
+
 use crate::FaceError;
-use hayro_jpeg2000 as jp2;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use std::fs::File;
@@ -109,6 +110,10 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, FaceError> {
         return Err(FaceError::PictureBytes { bytes: bytes.len() });
     }
     if bytes.starts_with(JPEG_SIGNATURE) {
+        // The decoder would turn four colours of ink into three of light by guessing.
+        if jpeg_colours(bytes).is_some_and(|colours| !matches!(colours, 1 | 3)) {
+            return Err(FaceError::PictureColours);
+        }
         let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|e| refused("JPEG", &e))?;
         return raster(decoder, "JPEG");
     }
@@ -121,7 +126,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, FaceError> {
         return raster(decoder, "PNG");
     }
     if JP2_SIGNATURES.iter().any(|signature| bytes.starts_with(signature)) {
-        return jpeg_2000(bytes);
+        return jpeg_2000::decode(bytes);
     }
     Err(FaceError::PictureFormat)
 }
@@ -165,33 +170,24 @@ fn raster(mut decoder: impl ImageDecoder, format: &'static str) -> Result<Pictur
         .ok_or(FaceError::PictureSize { width, height })
 }
 
-/// In strict mode: what the standard forbids is refused, not guessed at.
-fn jpeg_2000(bytes: &[u8]) -> Result<Picture, FaceError> {
-    let damaged = |error: jp2::error::DecodeError| FaceError::PictureDamaged {
-        format: "JPEG 2000",
-        reason: error.to_string(),
-    };
-    let settings = jp2::DecodeSettings { strict: true, ..jp2::DecodeSettings::default() };
-    let image = jp2::Image::new(bytes, &settings).map_err(damaged)?;
-    check_size(image.width(), image.height(), JP2_PIXELS_MAX)?;
-    let channels = match image.color_space() {
-        jp2::ColorSpace::Gray => 1,
-        jp2::ColorSpace::RGB => 3,
-        jp2::ColorSpace::Icc { num_channels: channels @ (1 | 3), .. } => *channels,
-        jp2::ColorSpace::CMYK | jp2::ColorSpace::Icc { .. } | jp2::ColorSpace::Unknown { .. } => {
-            return Err(FaceError::PictureColours);
+/// How many colours a JPEG has, by the head of its first frame; nothing when it has none.
+fn jpeg_colours(bytes: &[u8]) -> Option<u8> {
+    let mut rest = bytes.get(2..)?;
+    // Each turn is at least two bytes further, so it ends with the file.
+    loop {
+        let marker = match rest {
+            [0xff, 0xff, ..] => {
+                rest = rest.get(1..)?;
+                continue;
+            }
+            [0xff, marker, ..] => *marker,
+            _ => return None,
+        };
+        let length = usize::from(u16::from_be_bytes(rest.get(2..4)?.try_into().ok()?));
+        // All of 0xc0..=0xcf begin a frame but the tables of codes and the arithmetic coder's.
+        if (0xc0..=0xcf).contains(&marker) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            return rest.get(9).copied();
         }
-    };
-    let stride = usize::from(channels) + usize::from(image.has_alpha());
-    let (width, height) = (image.width(), image.height());
-    let mut context = jp2::DecoderContext::default();
-    let mut data = image.decode(&mut context).map_err(damaged)?.data_u8();
-    let rgb = data.chunks_exact(stride).flat_map(|pixel| match pixel {
-        [red, green, blue, ..] if channels == 3 => [*red, *green, *blue],
-        [grey, ..] => [*grey; 3],
-        [] => [0; 3],
-    });
-    let rgb = rgb.collect();
-    data.zeroize();
-    Picture::from_rgb(width, height, rgb).ok_or(FaceError::PictureSize { width, height })
+        rest = rest.get(2 + length.max(2)..)?;
+    }
 }
