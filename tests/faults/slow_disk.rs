@@ -102,9 +102,11 @@ fn a_slow_disk_holds_up_no_question_and_loses_nothing_that_was_acknowledged() {
     let session = counter.open(&card);
 
     let slow = SlowDisk::of(&engine);
+    // A wait that had begun is not held up any more.
+    wait_until("an answer is not recorded", || counter.ask(&session, true).status == 503);
     let before = memory_kib(&engine);
+    let next = &AtomicUsize::new(0);
     let mut acknowledged = thread::scope(|scope| {
-        let next = &AtomicUsize::new(0);
         let (few, centre, engine) = (&files[..FEW], &centre, &engine);
         let sending: Vec<_> = (0..3)
             .map(|_| scope.spawn(move || send(&Sender::new(centre, &engine.service), few, next)))
@@ -130,6 +132,7 @@ fn a_slow_disk_holds_up_no_question_and_loses_nothing_that_was_acknowledged() {
 
     // It is slow again, and the engine dies over it.
     let slow = SlowDisk::of(&engine);
+    wait_until("an answer is not recorded", || counter.ask(&session, true).status == 503);
     let last = thread::scope(|scope| {
         let sender = Sender::new(&centre, &engine.service);
         let sending = scope.spawn(move || send(&sender, &files, &AtomicUsize::new(FEW)).0);
