@@ -147,8 +147,13 @@ impl Parts {
         let (writer, writers, reader) = store.into_parts();
         let shards = Arc::new(ShardHandles::start(writers, &metrics));
         let writer = Arc::new(Mutex::new(writer));
-        let recorder =
-            RecorderHandle::start(Arc::clone(&writer), Arc::clone(&shards), Arc::clone(&metrics))?;
+        let deadline = Duration::from_millis(config.server.deadline_ms);
+        let recorder = RecorderHandle::start(
+            Arc::clone(&writer),
+            Arc::clone(&shards),
+            Arc::clone(&metrics),
+            deadline,
+        )?;
         let checkpoints = http::Checkpoints::new(Arc::clone(&writer), config.store.path.clone());
         let cards = config.card.as_ref().map(cards).transpose()?;
         let intake = IntakeHandle::start(
@@ -158,7 +163,6 @@ impl Parts {
             Arc::clone(&metrics),
             config.intake.uploads_max,
         );
-        let deadline = Duration::from_millis(config.server.deadline_ms);
         let shared = Shared {
             clock: Arc::new(SystemClock),
             tls,

@@ -328,6 +328,8 @@ fn refusal_of(code: Option<&str>, status: u16) -> Refusal {
 }
 
 #[cfg(test)]
+mod previous_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -45,13 +45,6 @@ pub(crate) struct Bridge {
     seen: Value,
 }
 
-/// Debian's libfaketime, which `./dev` installs.
-fn faketime() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap();
-    let mut found = folders.map(|one| one.unwrap().path().join("faketime/libfaketimeMT.so.1"));
-    found.find(|path| path.exists()).expect("faketime is missing; run the tests by ./dev test")
-}
-
 fn today() -> Day {
     Timestamp::from_unix_seconds(now()).day()
 }
@@ -108,7 +101,7 @@ impl Place {
 
     /// A new bridge whose machine's clock is wrong by this much, as `faketime` writes it.
     pub(crate) fn set_the_bridges_clock(&mut self, by: &str) {
-        let preload = faketime();
+        let preload = shikaku_tests::faketime();
         self.restart_the_bridge(&[
             ("LD_PRELOAD", preload.to_str().unwrap()),
             ("FAKETIME", by),

@@ -1,10 +1,12 @@
 //! Random choices that can be repeated.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many kills there are in all, unless `SHIKAKU_KILLS` says so.
 const KILLS: u64 = 50;
+/// Kills between two lines that say how far a test is.
+const PROGRESS_KILLS: u64 = 50;
 
 /// A stream of random numbers (SplitMix64).
 pub(crate) struct Chance(u64);
@@ -41,4 +43,14 @@ impl Chance {
 /// How many times to kill.
 pub(crate) fn kills() -> u64 {
     std::env::var("SHIKAKU_KILLS").map_or(KILLS, |kills| kills.parse().unwrap())
+}
+
+/// The lives that end in a kill, from 1. Says now and then how far it is: a thousand take a while.
+pub(crate) fn lives(what: &'static str) -> impl Iterator<Item = u64> {
+    let (all, begin) = (kills(), Instant::now());
+    (1..=all).inspect(move |life| {
+        if life % PROGRESS_KILLS == 0 {
+            eprintln!("{what}: life {life} of {all}, {} s", begin.elapsed().as_secs());
+        }
+    })
 }

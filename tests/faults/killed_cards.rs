@@ -6,12 +6,12 @@
 //! Method: readers take their patients one after the other until their engine is killed at a random
 //! moment. The next life begins by looking at everyone who was there in the last one.
 
-use crate::chance::{Chance, kills};
+use crate::chance::{Chance, lives};
+use crate::counter::insured;
 use crate::people::people;
 use serde_json::{Value, json};
-use shikaku_domain::{Day, Registration, Scheme};
 use shikaku_tests::cards::{Card, insurance_card, trust_cards};
-use shikaku_tests::{Centre, DATE, FACILITY};
+use shikaku_tests::{Centre, FACILITY};
 use std::collections::BTreeSet;
 use std::thread;
 
@@ -151,13 +151,7 @@ impl Reader {
 
 /// Readers with patients who are insured for good, each a card of their own.
 fn readers(centre: &Centre) -> Vec<Reader> {
-    let on = Day::parse(DATE).unwrap();
-    let fits = |one: &Registration<'_>| {
-        one.card.insurer.scheme() != Scheme::MedicalAid
-            && one.period.covers(on)
-            && one.period.end().is_none()
-    };
-    let people: Vec<_> = people(&centre.population).into_iter().filter(fits).collect();
+    let people = insured(people(&centre.population));
     let patient = |number: usize| Patient {
         card: Card::new(1_000 + number as u64),
         name: people[number].name.expose().to_string(),
@@ -181,7 +175,7 @@ fn registrations_and_consents_that_were_acknowledged_survive_the_engines_death()
     trust_cards(&centre);
     let mut readers = readers(&centre);
     let mut chance = Chance::new();
-    for _ in 0..kills() {
+    for _ in lives("cards") {
         let engine = centre.start();
         let life = chance.time(LIFE_MS_MAX);
         thread::scope(|scope| {

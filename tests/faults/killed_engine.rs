@@ -5,7 +5,7 @@
 //! Method: senders and askers run until their engine is killed at a random moment. The next life
 //! begins by looking.
 
-use crate::chance::{Chance, kills};
+use crate::chance::{Chance, kills, lives};
 use crate::people::{Desk, Sender, file, load_insurers, people};
 use shikaku_domain::Registration;
 use shikaku_tests::Centre;
@@ -44,7 +44,7 @@ fn what_the_engine_acknowledged_survives_its_death() {
     let files: Vec<&[Registration<'_>]> = people.chunks(FILE_PERSONS).collect();
     let mut chance = Chance::new();
     let mut ledger = Ledger::default();
-    for _ in 0..kills() {
+    for _ in lives("engine") {
         let engine = centre.start();
         look(&Desk::new(&centre, &engine.service), &files, &mut ledger, &mut chance);
         let sent_again = std::mem::take(&mut ledger.unanswered);

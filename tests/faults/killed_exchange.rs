@@ -4,7 +4,7 @@
 //! Method: the client reads and deletes whatever lies in `res`. An answer written twice would
 //! come back after it was deleted.
 
-use crate::chance::{Chance, kills};
+use crate::chance::{Chance, lives};
 use shikaku_tests::{Centre, DATE, FACILITY, oqs_xml, program, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
@@ -113,7 +113,7 @@ fn every_request_gets_exactly_one_answer_however_often_the_exchange_dies() {
     let mut chance = Chance::new();
     // Nobody sends on this channel: waiting on it is the client's pause.
     let (_keep, pause) = channel::<()>();
-    for _ in 0..kills() {
+    for _ in lives("exchange") {
         let exchange = client.start();
         let end = Instant::now() + chance.time(LIFE_MS_MAX);
         let mut left = REQUESTS;

@@ -14,6 +14,8 @@
 
 mod backup;
 mod chance;
+mod clock_steps;
+mod counter;
 mod damaged_files;
 mod full_disk;
 mod killed_cards;
@@ -23,3 +25,4 @@ mod killed_load;
 mod overload;
 mod people;
 mod slow_clients;
+mod slow_disk;

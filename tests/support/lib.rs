@@ -62,6 +62,17 @@ pub fn said(output: &Output) -> String {
     format!("{}\n{}", text(&output.stdout), text(&output.stderr))
 }
 
+/// Debian's libfaketime, which `./dev` installs: preloaded, it tells a program another time.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let mut found = folders.map(|one| one.unwrap().path().join("faketime/libfaketimeMT.so.1"));
+    found.find(|path| path.exists()).expect("faketime is missing; run the tests by ./dev test")
+}
+
 /// Waits until something is so.
 ///
 /// # Panics

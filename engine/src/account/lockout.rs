@@ -30,6 +30,8 @@ impl Lockout {
     /// The error is the number of seconds to wait; such an attempt is not counted.
     pub(super) fn begin(&mut self, owner: &Owner, now: u64) -> Result<(), u64> {
         if let Some(failures) = self.failures.get_mut(owner) {
+            // A clock that was set back must not lengthen the pause by as much.
+            failures.last = failures.last.min(now);
             let age = now.saturating_sub(failures.last);
             if age >= FAILURE_WINDOW_SECONDS {
                 failures.count = 0;
@@ -97,6 +99,17 @@ mod tests {
         assert_eq!(lockout.begin(&owner("a"), 130), Err(30), "locked again");
         assert_eq!(lockout.begin(&owner("a"), 130 + 600), Ok(()));
         assert_eq!(lockout.begin(&owner("a"), 130 + 600), Ok(()), "forgotten");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_ends_nor_lengthens_the_pause() {
+        let mut lockout = Lockout::default();
+        for _ in 0..FAILURES_MAX {
+            assert_eq!(lockout.begin(&owner("a"), 100_000), Ok(()));
+        }
+        assert_eq!(lockout.begin(&owner("a"), 100), Err(30));
+        assert_eq!(lockout.begin(&owner("a"), 120), Err(10));
+        assert_eq!(lockout.begin(&owner("a"), 130), Ok(()));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use shikaku_store::{CardEvent, LocalLog, OperationId, StoreError, Writer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
 /// Events that may wait: two seconds of the national peak's share of one machine.
 pub const WAITING_MAX: usize = 2048;
@@ -27,10 +29,12 @@ struct Entry {
 #[derive(Clone)]
 pub struct RecorderHandle {
     queue: mpsc::Sender<Entry>,
+    patience: Duration,
 }
 
 impl RecorderHandle {
-    /// Starts the recorder's thread. It ends when nobody can reach it any more.
+    /// Starts the recorder's thread. It ends when nobody can reach it any more. Nobody waits for
+    /// the disk longer than `patience`.
     ///
     /// # Errors
     /// When the system starts no thread.
@@ -38,25 +42,29 @@ impl RecorderHandle {
         writer: Arc<Mutex<Writer<LocalLog>>>,
         shards: Arc<ShardHandles>,
         metrics: Arc<Metrics>,
+        patience: Duration,
     ) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let recorder = Recorder { writer, shards, metrics, random: SystemRandom::new() };
         thread::Builder::new().name("recorder".into()).spawn(move || recorder.run(waiting))?;
-        Ok(Self { queue })
+        Ok(Self { queue, patience })
     }
 
     /// Returns when the event is on disk.
     ///
     /// # Errors
-    /// [`EngineError::Busy`] at once when too many wait, or what the store reports; then the event
-    /// may or may not be recorded.
+    /// [`EngineError::Busy`] at once when too many wait; [`EngineError::DeadlinePassed`] when the
+    /// disk is slow, or what the store reports: then the event may or may not be recorded.
     pub async fn record(&self, event: CardEvent) -> Result<(), EngineError> {
         let (done, recorded) = oneshot::channel();
         self.queue.try_send(Entry { event, done }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => EngineError::Busy { limit: WAITING_MAX },
             mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
         })?;
-        recorded.await.unwrap_or(Err(EngineError::Stopping))
+        match timeout(self.patience, recorded).await {
+            Ok(recorded) => recorded.unwrap_or(Err(EngineError::Stopping)),
+            Err(_) => Err(EngineError::DeadlinePassed),
+        }
     }
 
     /// Whether the recorder's thread is alive.

@@ -13,6 +13,10 @@ pub(super) const PER_FACILITY_MAX: usize = 256;
 /// Open things of one kind over all facilities; about 100 MiB.
 const TOTAL_MAX: usize = 1 << 18;
 
+/// How far the clock may be set back without ending what is open, in seconds: what keeping time over
+/// the network does. A thing is open for so much longer at most, whatever the clock does.
+const CLOCK_BACK_SECONDS_MAX: u64 = 10;
+
 /// Bytes of what names an open thing: unguessable.
 pub(super) type Ticket = [u8; 24];
 
@@ -29,8 +33,17 @@ pub(super) enum Found<R> {
 
 struct Held<T> {
     ticket: Ticket,
+    opened: u64,
     expires: u64,
     value: T,
+}
+
+impl<T> Held<T> {
+    /// Whether its time is not over. Nothing is open before it was opened: then the clock was set
+    /// back, and how long it has been open cannot be known.
+    const fn is_open(&self, now: u64) -> bool {
+        now <= self.expires && now.saturating_add(CLOCK_BACK_SECONDS_MAX) >= self.opened
+    }
 }
 
 struct Shelves<T> {
@@ -41,7 +54,7 @@ struct Shelves<T> {
 
 /// Open things by facility.
 ///
-/// Invariant: a facility's own are in the order of their expiry, oldest first.
+/// Invariant: a facility's own are in the order in which they were opened.
 pub(super) struct Desk<T> {
     shelves: Mutex<Shelves<T>>,
     seconds: u64,
@@ -76,7 +89,7 @@ impl<T> Desk<T> {
         while shelf.len() >= PER_FACILITY_MAX {
             shelf.pop_front();
         }
-        shelf.push_back(Held { ticket, expires, value });
+        shelf.push_back(Held { ticket, opened: now, expires, value });
         let after = shelf.len();
         shelves.held = (shelves.held + after).saturating_sub(before);
         Ok(expires)
@@ -96,8 +109,8 @@ impl<T> Desk<T> {
         let mut newest_first = shelf.into_iter().flatten().rev();
         match newest_first.find(|held| held.ticket == *ticket) {
             None => Found::Unknown,
-            Some(held) if now > held.expires => Found::Expired,
-            Some(held) => Found::Open(f(&mut held.value)),
+            Some(held) if held.is_open(now) => Found::Open(f(&mut held.value)),
+            Some(_) => Found::Expired,
         }
     }
 }
@@ -110,7 +123,7 @@ impl<T> Shelves<T> {
         }
         self.swept_at = now;
         for shelf in self.by_facility.values_mut() {
-            shelf.retain(|held| now <= held.expires);
+            shelf.retain(|held| held.is_open(now));
         }
         self.by_facility.retain(|_, shelf| !shelf.is_empty());
         self.held = self.by_facility.values().map(VecDeque::len).sum();
@@ -140,6 +153,26 @@ mod tests {
         assert_eq!(desk.find(a, &ticket(1), 1_061, |v| *v), Found::Expired);
         assert_eq!(desk.find(b, &ticket(1), 1_000, |v| *v), Found::Unknown);
         assert_eq!(desk.find(a, &ticket(2), 1_000, |v| *v), Found::Unknown);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nothing_open_for_longer() {
+        let desk = Desk::new(60);
+        let a = facility("1310000001");
+        // It was an hour ahead.
+        desk.open(a, ticket(1), 7, 4_600).unwrap();
+        assert_eq!(desk.find(a, &ticket(1), 4_590, |v| *v), Found::Open(7), "a small correction");
+        assert_eq!(desk.find(a, &ticket(1), 1_000, |v| *v), Found::Expired);
+        assert_eq!(desk.find(a, &ticket(1), 4_589, |v| *v), Found::Expired);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_opened_takes_nobodys_room() {
+        let mut desk = Desk::new(60);
+        desk.total_max = 1;
+        let a = facility("1310000001");
+        desk.open(a, ticket(1), (), 4_600).unwrap();
+        assert_eq!(desk.open(a, ticket(2), (), 1_000), Ok(1_060));
     }
 
     #[test]

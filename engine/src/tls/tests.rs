@@ -337,6 +337,22 @@ fn resumption_ends_with_the_epoch_so_that_certificates_are_looked_at_again() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_ends_resumption_instead_of_prolonging_it() {
+    let bench = Bench::new();
+    let listener = bench.listener();
+    for version in VERSIONS {
+        bench.clock.set(NOW + 3_600);
+        listener.reload().unwrap();
+        let client = bench.client(&facility(), version);
+        connect(&listener, &client.config).unwrap();
+        assert!(connect(&listener, &client.config).unwrap().is_resumed);
+        bench.clock.set(NOW);
+        assert!(!connect(&listener, &client.config).unwrap().is_resumed);
+        assert!(connect(&listener, &client.config).unwrap().is_resumed);
+    }
+}
+
+#[test]
 fn a_late_revocation_list_serves_for_the_grace_period_only() {
     let bench = Bench::new();
     let mut files = bench.files();

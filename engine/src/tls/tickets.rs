@@ -19,16 +19,18 @@ pub(super) struct Tickets(RwLock<Epoch>);
 struct Epoch {
     keys: Arc<dyn ProducesTickets>,
     /// Unix seconds.
-    end: u64,
+    start: u64,
 }
 
 impl Epoch {
     fn new(now: u64) -> Result<Self, rustls::Error> {
-        Ok(Self { keys: Ticketer::new()?, end: now.saturating_add(TICKET_EPOCH_SECONDS) })
+        Ok(Self { keys: Ticketer::new()?, start: now })
     }
 
+    /// None are left before the start: a clock that was set back would keep the keys for as long.
     fn seconds_left(&self, now: u64) -> u64 {
-        self.end.saturating_sub(now).min(TICKET_EPOCH_SECONDS)
+        let age = now.checked_sub(self.start);
+        age.map_or(0, |age| TICKET_EPOCH_SECONDS.saturating_sub(age))
     }
 }
 

@@ -149,7 +149,8 @@ impl Table {
     }
 
     pub(crate) fn from_byte(byte: u8) -> Result<Self, Damage> {
-        Self::ALL.into_iter().find(|table| table.byte() == byte).ok_or("unknown table")
+        // What names tables is under a checksum, so an unknown one is a later version's.
+        Self::ALL.into_iter().find(|table| table.byte() == byte).ok_or(codec::NEWER)
     }
 }
 

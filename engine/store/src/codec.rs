@@ -17,6 +17,16 @@ const CONFIG: Config = bincode::config::standard().with_limit::<DECODE_BYTES_MAX
 /// What is wrong with a record, without its contents.
 pub(crate) type Damage = &'static str;
 
+/// What is said of a record that a later version of this program wrote. It is not damage: see
+/// [`crate::StoreError::of_record`].
+pub(crate) const NEWER: Damage = "written by a newer version of the program";
+
+/// What is wrong with a record of another version than those that are read, of which this is the
+/// newest.
+pub(crate) const fn other_version(found: u8, newest: u8) -> Damage {
+    if found > newest { NEWER } else { "unknown format version" }
+}
+
 /// Starts a record of the current version.
 pub(crate) fn start(capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(capacity);
@@ -34,7 +44,7 @@ pub(crate) fn add<T: Encode>(out: &mut Vec<u8>, value: &T) {
 pub(crate) fn open(record: &[u8]) -> Result<&[u8], Damage> {
     match record.split_first() {
         Some((&VERSION, rest)) => Ok(rest),
-        Some(_) => Err("unknown format version"),
+        Some((other, _)) => Err(other_version(*other, VERSION)),
         None => Err("empty"),
     }
 }

@@ -1,5 +1,6 @@
 //! Why the store could not do what it was asked, with what to do about it.
 
+use crate::codec::{self, Damage};
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -97,6 +98,18 @@ pub enum StoreError {
         table: &'static str,
         /// What is wrong, without contents.
         reason: &'static str,
+    },
+    /// A record that a later version of this program wrote, which says how it is to be read.
+    #[error(
+        "a record of table {table} in {} was written by a newer version of the program: use that \
+         version, or restore a backup that was made before it",
+        path.display()
+    )]
+    NewerRecord {
+        /// The folder of the shard or the log.
+        path: PathBuf,
+        /// The table's name.
+        table: &'static str,
     },
     /// A shard has applied more than the log holds: the log was lost or replaced by an older one.
     #[error(
@@ -229,6 +242,7 @@ impl StoreError {
             Self::NotInMemory => "SHK-STO-017",
             Self::NotEmpty { .. } => "SHK-STO-018",
             Self::SnapshotDamaged { .. } => "SHK-STO-019",
+            Self::NewerRecord { .. } => "SHK-STO-020",
         }
     }
 
@@ -241,6 +255,7 @@ impl StoreError {
             Self::InUse { .. }
             | Self::NoStore { .. }
             | Self::NewerFormat { .. }
+            | Self::NewerRecord { .. }
             | Self::OlderFormat { .. }
             | Self::NotEmpty { .. }
             | Self::SnapshotDamaged { .. }
@@ -296,6 +311,10 @@ impl StoreError {
                 path.display(),
                 self.repair_ja()
             ),
+            Self::NewerRecord { path, table } => format!(
+                "{}の表{table}に新しい版のプログラムが書いたレコードがあります。新しい版を使用するか、それ以前のバックアップから復元してください。",
+                path.display()
+            ),
             Self::LogIncomplete { path, head, applied } => format!(
                 "{}の変更ログは{head}で終わっていますが、{applied}まで適用済みのシャードがあります。変更ログを復元してください。",
                 path.display()
@@ -338,6 +357,15 @@ impl StoreError {
             "「shikaku rebuild」で変更ログから作り直してください。"
         } else {
             "バックアップから復元してください。"
+        }
+    }
+
+    /// Names what is wrong with a record of a table in this folder.
+    pub(crate) fn of_record(path: &Path, table: &'static str, reason: Damage) -> Self {
+        let path = path.to_owned();
+        match reason == codec::NEWER {
+            true => Self::NewerRecord { path, table },
+            false => Self::CorruptRecord { path, table, reason },
         }
     }
 
@@ -400,6 +428,7 @@ mod tests {
                 detail: "block checksum mismatch".to_owned(),
             },
             StoreError::CorruptRecord { path: path.clone(), table: "entry", reason: "truncated" },
+            StoreError::NewerRecord { path: path.clone(), table: "entry" },
             StoreError::LogIncomplete { path: path.clone(), head: 1, applied: 2 },
             StoreError::OutOfOrder { applied: 1, given: 3 },
             StoreError::WrongShards { expected: 2, given: 1 },

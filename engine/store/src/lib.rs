@@ -34,6 +34,8 @@ mod keys;
 mod log;
 mod masters;
 mod memory;
+#[cfg(test)]
+mod old_data;
 mod progress;
 mod reader;
 mod record;

@@ -261,9 +261,9 @@ impl RocksShard {
         let mut files = Vec::new();
         for change in changes.iter().filter(|change| change.table == Table::File) {
             let file = change.value.as_deref().ok_or("a file is never deleted");
-            let file = file.and_then(TableFile::decode).map_err(|reason| {
-                StoreError::CorruptRecord { path: self.path.clone(), table: "file", reason }
-            })?;
+            let file = file
+                .and_then(TableFile::decode)
+                .map_err(|reason| StoreError::of_record(&self.path, "file", reason))?;
             files.push(file);
         }
         for table in [Table::Holder, Table::Entry, Table::Person, Table::Certificate] {

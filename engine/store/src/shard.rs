@@ -65,7 +65,7 @@ pub(crate) trait Backend: Send + Sync {
 
 impl dyn Backend + '_ {
     pub(crate) fn corrupt(&self, table: Table, reason: Damage) -> StoreError {
-        StoreError::CorruptRecord { path: self.path().to_owned(), table: table.name(), reason }
+        StoreError::of_record(self.path(), table.name(), reason)
     }
 }
 

@@ -102,6 +102,7 @@ fn open_parts(
     check_shard_count(shards)?;
     // The log comes first: its lock guards the whole store.
     let log = open_log(path, open.clone())?;
+    format::raise(path)?;
     let shared = Shared {
         cache: Cache::new_hyper_clock_cache(options.cache_bytes, 0),
         shards: usize::from(shards),

@@ -113,9 +113,7 @@ fn verify_file(store: &Path, change: &Change, report: &mut VerifyReport) {
     let file = change.value.as_deref().ok_or("a file is never deleted");
     let checked = match file.and_then(TableFile::decode) {
         Ok(file) => file.check_contents(store),
-        Err(reason) => {
-            Err(StoreError::CorruptRecord { path: store.join("log"), table: "log", reason })
-        }
+        Err(reason) => Err(StoreError::of_record(&store.join("log"), "log", reason)),
     };
     if let Err(problem) = checked {
         report.note(problem);

@@ -438,7 +438,7 @@ impl BulkLoad {
     }
 
     fn corrupt(&self, table: Table, reason: Damage) -> StoreError {
-        StoreError::CorruptRecord { path: self.folder.clone(), table: table.name(), reason }
+        StoreError::of_record(&self.folder, table.name(), reason)
     }
 
     /// The runs whose names begin so.

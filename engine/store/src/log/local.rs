@@ -62,7 +62,7 @@ impl LocalLog {
     }
 
     fn corrupt(&self, reason: Damage) -> StoreError {
-        StoreError::CorruptRecord { path: self.path.clone(), table: "log", reason }
+        StoreError::of_record(&self.path, "log", reason)
     }
 }
 
@@ -116,6 +116,19 @@ impl ChangeLog for LocalLog {
             .map_err(|error| self.failed(&error))?
             .map(|value| position(&value).map_err(|damage| self.corrupt(damage)))
             .transpose()
+    }
+}
+
+#[cfg(test)]
+impl LocalLog {
+    /// Puts a record of any version, as the program of that version would.
+    pub(crate) fn put_bytes(&self, position: Position, record: &[u8]) {
+        let key = position.number().to_be_bytes();
+        self.db.put(key, record).unwrap();
+        if let Ok(record) = LogRecord::decode(record) {
+            let operations = self.operations().unwrap();
+            self.db.put_cf(operations, record.operation.as_bytes(), key).unwrap();
+        }
     }
 }
 

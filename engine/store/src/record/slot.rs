@@ -22,7 +22,7 @@
 use super::body::decode_registration;
 use super::pack::{ANCHOR, Bytes, put_counted, put_day, put_length, put_number, put_period};
 use super::text::{ARENA_BYTES, Arena};
-use crate::codec::Damage;
+use crate::codec::{Damage, other_version};
 use crate::keys::CardParts;
 use crate::towns::TownTable;
 use shikaku_domain::{Day, InsuredBranchNumber, Period, PersonId, Registration};
@@ -162,7 +162,7 @@ pub(crate) fn entry_of_slots(slots: &[Vec<u8>]) -> Result<Vec<u8>, Damage> {
 pub(super) fn open(record: &[u8]) -> Result<Bytes<'_>, Damage> {
     match record.split_first() {
         Some((&VERSION, rest)) => Ok(Bytes::new(rest)),
-        Some(_) => Err("unknown format version"),
+        Some((other, _)) => Err(other_version(*other, VERSION)),
         None => Err("empty"),
     }
 }

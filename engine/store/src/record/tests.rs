@@ -95,9 +95,11 @@ fn a_usual_entry_is_compact() {
 }
 
 #[test]
-fn an_entry_from_a_later_version_is_refused_not_misread() {
+fn an_entry_of_another_version_is_refused_not_misread() {
     let mut entry = encode(&old_registrations());
     entry[0] = 3;
+    assert_eq!(decode_slots(&entry).err(), Some(crate::codec::NEWER));
+    entry[0] = 1;
     assert_eq!(decode_slots(&entry).err(), Some("unknown format version"));
 }
 
