@@ -3,6 +3,7 @@
 
 mod card;
 mod constant;
+mod deltas;
 mod growth;
 mod instructions;
 mod load;

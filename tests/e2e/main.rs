@@ -37,6 +37,8 @@ mod question;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 mod shared;
 #[cfg(test)]
 mod start;
