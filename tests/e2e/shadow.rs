@@ -131,7 +131,7 @@ impl<'p> Meanwhile<'p> {
         let ask = |one| answer(client, service, &Question::about(one, today()));
         assert_eq!(ask(&self.renamed)["eligibility"]["name"], "架空　改姓");
         assert_eq!(ask(self.withdrawn)["qualificationValidity"], "4");
-        assert_ne!(ask(self.missing)["eligibility"]["name"], *self.missing.name.expose());
+        assert_ne!(ask(self.missing)["eligibility"]["name"], self.missing.name.expose().as_ref());
     }
 }
 
