@@ -3,6 +3,7 @@
 
 mod card;
 mod constant;
+mod deltas;
 mod face;
 mod growth;
 mod instructions;

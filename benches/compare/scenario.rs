@@ -2,8 +2,12 @@
 //! engine, over mutual TLS with a certificate for each facility, every answer audited. The report of
 //! the load generator is the result.
 
-use super::say;
-use shikaku_benches::{BenchError, Centre, GENERATOR_CORE, Pinned, SERVER_CORE, program};
+use super::{deltas, say};
+use shikaku_benches::{
+    BenchError, Centre, DATE, GENERATOR_CORE, Pinned, SEED, SERVER_CORE, program,
+};
+use shikaku_domain::Day;
+use shikaku_loadgen::population::PopulationSpec;
 use shikaku_loadgen::run::Summary;
 use shikaku_loadgen::run::result::RunResult;
 use std::fs;
@@ -77,6 +81,9 @@ pub(super) struct Args {
     /// Plays the scenario so many times as fast.
     #[arg(long, default_value_t = 1.0)]
     pace: f64,
+    /// Sends, while it plays, an insurers' file with so many percent of the people; 0 sends none.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
+    deltas: u64,
     /// Threads that sign for the cards, on what engine and generator leave of both cores.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
     signers: u32,
@@ -104,6 +111,10 @@ pub(super) fn measure(name: Name, args: &Args, out: &Path) -> Result<String, Ben
     let file = format!("{title}.toml");
     let path = centre.path(&file);
     fs::write(&path, name.text()).map_err(BenchError::file(&path))?;
+    let lines = match args.deltas {
+        0 => 0,
+        percent => deltas::make(&centre, spec(args.persons)?, percent)?,
+    };
     let engine = centre.start_engine()?;
     say(&format!("the scenario {title}"));
     let [json, page] = ["json", "html"].map(|kind| out.join(format!("{title}.{kind}")));
@@ -126,16 +137,33 @@ pub(super) fn measure(name: Name, args: &Args, out: &Path) -> Result<String, Ben
         command.args(["--label", &format!("commit={commit}")]);
     }
     command.arg("--json").arg(&json).arg("--html").arg(&page);
-    let finished = centre.finish("shikaku-loadgen", &mut command);
+    let play = || centre.finish("shikaku-loadgen", &mut command);
+    let (finished, sent) = match lines {
+        0 => (play(), None),
+        lines => {
+            let (finished, sent) = deltas::send_during(&centre, &engine, lines, play);
+            (finished, Some(sent?))
+        }
+    };
     let Ok(bytes) = fs::read(&json) else {
         return Err(finished.err().unwrap_or(BenchError::Report { field: "file" }));
     };
     let result: RunResult =
         serde_json::from_slice(&bytes).map_err(|_| BenchError::Report { field: "file" })?;
     match result.total.counts.wrong {
-        0 => Ok(format!("{}\nthe page: {}", Summary(&result), page.display())),
+        0 => {
+            let daily = sent.map(|sent| sent.table(&result)).transpose()?;
+            let daily = daily.map_or_else(String::new, |table| format!("\n{table}"));
+            Ok(format!("{}{daily}\nthe page: {}", Summary(&result), page.display()))
+        }
         count => Err(BenchError::WrongAnswers { count }),
     }
+}
+
+/// The population that the centre made.
+fn spec(persons: u64) -> Result<PopulationSpec, BenchError> {
+    let date = Day::parse(DATE).map_err(|_| BenchError::Report { field: "date" })?;
+    Ok(PopulationSpec { persons, seed: SEED, date })
 }
 
 /// The commit that is measured, marked where files differ from it; `None` outside a repository.

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::http::LoadReport;
 use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
 use crate::serve::store_options;
+use crate::shadow::{Received, ShadowError};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use shikaku_store::{
@@ -101,17 +102,29 @@ pub fn load(args: &LoadArgs) -> Outcome {
             let agent = client(ca, cert, key)?;
             args.files.iter().try_for_each(|file| send(&agent, server, file, mode))
         }
-        _ => load_here(args, mode, &Config::load(&args.config, std::env::vars())?),
+        _ => {
+            let how = if args.bulk { How::InBulk } else { How::ByLine(mode) };
+            load_here(&args.files, how, &Config::load(&args.config, std::env::vars())?)
+        }
     }
 }
 
 /// The name that stands for standard input.
 pub(crate) const STANDARD_INPUT: &str = "-";
 
-fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
+/// How files become registrations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Line by line.
+    ByLine(Mode),
+    /// Members and cards by sorting; lists of insurers line by line.
+    InBulk,
+}
+
+fn load_here(files: &[PathBuf], how: How, config: &Config) -> Outcome {
     // A name that is mistyped is noticed before anything is made.
-    let is_input = |path: &&PathBuf| args.bulk && path.as_os_str() == STANDARD_INPUT;
-    for path in args.files.iter().filter(|path| !is_input(path)) {
+    let is_input = |path: &&PathBuf| how == How::InBulk && path.as_os_str() == STANDARD_INPUT;
+    for path in files.iter().filter(|path| !is_input(path)) {
         File::open(path).map_err(|error| unreadable(path, &error))?;
     }
     let store = Store::open(&store_options(config)).map_err(|error| {
@@ -121,13 +134,43 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         };
         with_code(&error) + advice
     })?;
+    if Received::new(config.store.path.clone()).is_begun()? {
+        // What is loaded here would not be in the store that takes over.
+        let error = ShadowError::UnderWay;
+        return Err(format!("{}: {error}\n{}", error.code(), error.ja()).into());
+    }
+    load_into(store, files, how, config)
+}
+
+/// Loads everybody into the shadow of the store, which may be serving.
+pub(crate) fn load_shadow(files: &[PathBuf], config: &Config) -> Outcome {
+    let store = Store::open_shadow(&store_options(config)).map_err(|error| match error {
+        StoreError::InUse { .. } => {
+            let error = ShadowError::UnderWay;
+            format!("{}: {error}\n{}", error.code(), error.ja())
+        }
+        error => with_code(&error),
+    })?;
+    load_into(store, files, How::InBulk, config).map_err(|error| {
+        const ADVICE: &str =
+            "The same command goes on; `shikaku shadow abandon` gives the new store up.";
+        format!("{error}\n{ADVICE}").into()
+    })
+}
+
+fn load_into(store: Store, files: &[PathBuf], how: How, config: &Config) -> Outcome {
+    let folder = store.folder().to_owned();
     let (writer, writers, reader) = store.into_parts();
     let mut writer = Mutex::new(writer);
     let shards = InPlace::new(writers);
     let stop = AtomicBool::new(false);
-    let mut files = args.files.clone();
+    let mut files = files.to_vec();
     let (mut members, mut cards) = (Vec::new(), Vec::new());
-    if args.bulk {
+    let mode = match how {
+        How::ByLine(mode) => mode,
+        How::InBulk => Mode::Delta,
+    };
+    if how == How::InBulk {
         for path in std::mem::take(&mut files) {
             let is_input = path.as_os_str() == STANDARD_INPUT;
             let file = (!is_input).then(|| File::open(&path)).transpose()?;
@@ -165,7 +208,7 @@ fn load_here(args: &LoadArgs, mode: Mode, config: &Config) -> Outcome {
         print_report(path, &report, &rejects_path.display().to_string(), started.elapsed());
     }
     let mut desk = bulk::Desk {
-        store: &config.store.path,
+        store: &folder,
         writer: writer.get_mut(),
         shards: &shards,
         reader: &reader,
@@ -274,14 +317,14 @@ pub(crate) fn rejects_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> String {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> String {
     format!(
         "SHK-INT-005: cannot read {}: {error}\nファイルを読み取れません。名前と権限を確認してください。",
         path.display()
     )
 }
 
-fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
+pub(crate) fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
     let mut digest = FileDigest::default();
     let mut file = File::open(path)?;
     let mut buffer = vec![0; READ_BYTES];

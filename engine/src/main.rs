@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 use shikaku_engine::clock::SystemClock;
 use shikaku_engine::config::{Config, LogFormat};
 use shikaku_engine::reload::Source;
-use shikaku_engine::{account, backup, ca, http, load, serve};
+use shikaku_engine::{account, backup, ca, http, load, serve, shadow};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -39,6 +39,8 @@ enum Command {
     Verify(load::VerifyArgs),
     /// Back up the store, also while the engine serves; restore it; try that out.
     Backup(backup::BackupArgs),
+    /// Build the store anew while the engine serves, and switch to it at one moment.
+    Shadow(shadow::ShadowArgs),
     /// A small certification authority for demonstrations and test benches.
     Ca(ca::CaArgs),
     /// Accounts of the OQS JSON interface.
@@ -78,6 +80,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?,
         Command::Backup(args) => backup::run(&args, &SystemClock, &mut io::stdout())
             .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?,
+        Command::Shadow(args) => shadow::run(&args)?,
         Command::Account(args) => {
             account::run(&args, &mut io::stdin().lock(), &mut io::stdout())
                 .map_err(|error| format!("{}: {error}\n{}", error.code(), error.ja()))?;

@@ -1,12 +1,13 @@
 //! Every metric of the engine, declared in one table. Dashboards and alerts are written against
 //! this table, and a test holds it to what the engine really exports.
 
+use crate::shadow::Stage;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use shikaku_domain::QualificationValidity;
-use shikaku_store::{Position, StoreStats};
+use shikaku_store::{Position, SHARDS_MAX, StoreStats};
 
 /// Kind of a metric, as Prometheus knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,9 @@ declarations! {
     CACHE: Gauge "oqs_store_cache_bytes" [] "Memory used by cached blocks.";
     RESIDENT: Gauge "oqs_store_resident_bytes" [] "Memory of the copy of all entries; 0 while there is none and the cache answers.";
     DISK_FREE: Gauge "oqs_store_disk_free_bytes" [] "Bytes that the engine may still write where the store lies.";
+    GENERATION: Gauge "oqs_store_generation" [] "Which generation of the store serves: 1, and one more for each that took over.";
+    SHADOW: Gauge "oqs_shadow_stage" [] "The store that is built anew: 0 none, 1 begun, 2 brought up to date to take over.";
+    SHADOW_STOP: Gauge "oqs_shadow_stop_seconds" [] "How long writing stood still when the last one took over.";
     INSURERS: Gauge "oqs_insurers" [] "Insurers known.";
     READY: Gauge "oqs_ready" [] "1 while the engine takes requests.";
     CERTIFICATE: Gauge "oqs_server_certificate_days" [] "Days until the server certificate expires.";
@@ -158,6 +162,10 @@ pub struct Metrics {
     resident: IntGauge,
     /// Bytes that may still be written.
     pub disk_free: IntGauge,
+    generation: IntGauge,
+    shadow: IntGauge,
+    /// How long writing stood still at the last switch.
+    pub shadow_stop_seconds: Gauge,
     insurers: IntGauge,
     /// 1 while the engine takes requests.
     pub ready: IntGauge,
@@ -188,6 +196,9 @@ impl Metrics {
         let plain_gauge = |d: Declaration| -> Result<IntGauge, prometheus::Error> {
             gauge(d)?.get_metric_with_label_values(&[] as &[&str])
         };
+
+        let shadow_stop_seconds = Gauge::new(SHADOW_STOP.name, SHADOW_STOP.help)?;
+        registry.register(Box::new(shadow_stop_seconds.clone()))?;
 
         let options = HistogramOpts::new(DURATION.name, DURATION.help);
         let options = options.buckets(DURATION_BUCKETS.to_vec());
@@ -230,6 +241,9 @@ impl Metrics {
             cache: plain_gauge(CACHE)?,
             resident: plain_gauge(RESIDENT)?,
             disk_free: plain_gauge(DISK_FREE)?,
+            generation: plain_gauge(GENERATION)?,
+            shadow: plain_gauge(SHADOW)?,
+            shadow_stop_seconds,
             insurers: plain_gauge(INSURERS)?,
             ready: plain_gauge(READY)?,
             certificate: plain_gauge(CERTIFICATE)?,
@@ -279,6 +293,16 @@ impl Metrics {
         self.changed.set(unix_seconds);
     }
 
+    /// Takes how far a store that is built anew is, and which one serves.
+    pub fn observe_shadow(&self, generation: u32, stage: Stage) {
+        self.generation.set(generation.into());
+        self.shadow.set(match stage {
+            Stage::None => 0,
+            Stage::Begun => 1,
+            Stage::Switching => 2,
+        });
+    }
+
     /// Takes the store's figures, just before they are read.
     pub fn observe_store(
         &self,
@@ -296,6 +320,13 @@ impl Metrics {
             let shard = shard.to_string();
             self.entries.with_label_values(&[&shard]).set(signed(figures.entries_estimate));
             self.sst.with_label_values(&[&shard]).set(signed(figures.sst_bytes));
+        }
+        // A store that took over may have fewer shards.
+        for shard in stats.shards.len()..usize::from(SHARDS_MAX) {
+            let shard = shard.to_string();
+            for metric in [&self.applied, &self.entries, &self.sst] {
+                let _ = metric.remove_label_values(&[&shard]);
+            }
         }
         let background = stats.shards.iter().map(|shard| shard.background_errors).sum();
         self.background.set(signed(background));

@@ -6,6 +6,7 @@
 
 use crate::card::CardError;
 use crate::intake::IntakeError;
+use crate::shadow::ShadowError;
 use shikaku_store::StoreError;
 use shikaku_wire::oqs::Malformed;
 use shikaku_wire::v1::FieldProblem;
@@ -101,6 +102,9 @@ pub enum EngineError {
     /// The file cannot be loaded as a whole.
     #[error(transparent)]
     Intake(IntakeError),
+    /// A step of a store that is built anew.
+    #[error(transparent)]
+    Shadow(#[from] ShadowError),
     /// No such page.
     #[error("there is no such address")]
     NoSuchAddress,
@@ -301,6 +305,12 @@ impl EngineError {
                     if interrupted { (503, Later) } else { (422, AfterCorrection) };
                 Row { code: error.code(), status, retry, ja: error.ja() }
             }
+            Self::Shadow(error) => Row {
+                code: error.code(),
+                status: error.status(),
+                retry: error.retry(),
+                ja: error.ja(),
+            },
             Self::NoSuchAddress => row(
                 "SHK-ENG-030",
                 404,

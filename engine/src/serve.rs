@@ -9,7 +9,6 @@ use crate::actors::eligibility::{Admission, EligibilityHandle};
 use crate::actors::intake::IntakeHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::actors::resident::ResidentHandle;
-use crate::actors::shard::ShardHandles;
 use crate::card::{CardTrust, Cards, Purpose, TrustFiles};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -18,18 +17,20 @@ use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::reload::Source;
+use crate::serving::{Serving, Stores};
+use crate::shadow::{Received, ShadowOptions, Shadows};
 use crate::supervisor;
 use crate::tls::{TlsFiles, TlsReloader};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
-use shikaku_store::{Closing, Reader, Store, StoreOptions};
+use shikaku_store::{Closing, Store, StoreOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Why the engine did not start, or did not stop cleanly.
 #[derive(Debug, Error)]
@@ -82,11 +83,16 @@ pub async fn serve(config: Config, source: Source) -> Result<(), ServeError> {
     actix_rt::spawn(admin);
 
     let store = open_store(&config).await?;
-    let closing = store.closing();
+    Received::remove_from(store.folder())?;
+    Received::new(config.store.path.clone()).recover()?;
+    let stores = Arc::new(Stores::new(Serving::start(store, &metrics)));
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let served = run(config, &source, store, metrics, &health, admin_address).await;
+    let served = run(config, &source, Arc::clone(&stores), metrics, &health, admin_address).await;
     admin_handle.stop(true).await;
     drop(health);
+    // Another than the one it began with may serve by now.
+    let closing = stores.current().closing.clone();
+    drop(stores);
     wait_until_closed(closing, drain).await;
     served
 }
@@ -96,13 +102,13 @@ pub async fn serve(config: Config, source: Source) -> Result<(), ServeError> {
 async fn run(
     mut config: Config,
     source: &Source,
-    store: Store,
+    stores: Arc<Stores>,
     metrics: Arc<Metrics>,
     health: &Health,
     admin: SocketAddr,
 ) -> Result<(), ServeError> {
     let tls = Arc::new(TlsReloader::new(tls_files(&config), Arc::new(SystemClock))?);
-    let parts = Parts::start(&config, store, Arc::clone(&tls), metrics)?;
+    let parts = Parts::start(&config, stores, Arc::clone(&tls), metrics)?;
     parts.watch(health, config.store.path.clone());
     let (address, server) = service(&config, &parts, &tls)?;
     let handle = server.handle();
@@ -127,8 +133,7 @@ async fn wait_until_closed(closing: Closing, grace: Duration) {
 
 /// The parts that live between start and stop.
 struct Parts {
-    reader: Reader,
-    shards: Arc<ShardHandles>,
+    stores: Arc<Stores>,
     shared: Arc<Shared>,
     admission: Admission,
     quotas: Arc<Quotas>,
@@ -138,28 +143,21 @@ struct Parts {
 impl Parts {
     fn start(
         config: &Config,
-        store: Store,
+        stores: Arc<Stores>,
         tls: Arc<TlsReloader>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ServeError> {
         let accounts = Accounts::load(&config.accounts.file)?;
         let token_key = TokenKey::load_or_create(&config.accounts.token_key)?;
-        let (writer, writers, reader) = store.into_parts();
-        let shards = Arc::new(ShardHandles::start(writers, &metrics));
-        let writer = Arc::new(Mutex::new(writer));
         let deadline = Duration::from_millis(config.server.deadline_ms);
-        let recorder = RecorderHandle::start(
-            Arc::clone(&writer),
-            Arc::clone(&shards),
-            Arc::clone(&metrics),
-            deadline,
-        )?;
-        let checkpoints = http::Checkpoints::new(Arc::clone(&writer), config.store.path.clone());
+        let recorder = RecorderHandle::start(Arc::clone(&stores), Arc::clone(&metrics), deadline)?;
+        let checkpoints = http::Checkpoints::new(Arc::clone(&stores), config.store.path.clone());
+        let shadows =
+            Shadows::new(shadow_options(config), Arc::clone(&stores), Arc::clone(&metrics));
         let cards = config.card.as_ref().map(cards).transpose()?;
         let intake = IntakeHandle::start(
-            writer,
-            Arc::clone(&shards),
-            reader.clone(),
+            Arc::clone(&stores),
+            shadows.received().clone(),
             Arc::clone(&metrics),
             config.intake.uploads_max,
         );
@@ -175,49 +173,46 @@ impl Parts {
             cards,
             recorder,
             checkpoints,
+            shadows: Arc::new(shadows),
             uploads: http::Uploads::new(config)?,
         };
         let limit = i64::try_from(config.server.in_flight_max).unwrap_or(i64::MAX);
         shared.metrics.admission.set(limit);
         let admission = Admission::new(config.server.in_flight_max, deadline);
-        let resident_bytes_max = config.store.resident_mib << 20;
-        let resident = ResidentHandle::start(reader.clone(), resident_bytes_max)?;
+        let resident = ResidentHandle::start(Arc::clone(&stores), resident_bytes_max(config))?;
         let quotas = Arc::new(Quotas::new(&config.limits, Instant::now()));
-        Ok(Self {
-            reader,
-            shards,
-            shared: Arc::new(shared),
-            admission,
-            quotas,
-            _resident: resident,
-        })
+        Ok(Self { stores, shared: Arc::new(shared), admission, quotas, _resident: resident })
     }
 
     /// Whether every actor still works. systemd restarts an engine that is not alive.
     fn are_alive(&self) -> bool {
-        self.shards.alive() && self.shared.intake.alive() && self.shared.recorder.alive()
+        let shards = self.stores.borrow().shards.alive();
+        shards && self.shared.intake.alive() && self.shared.recorder.alive()
     }
 
     /// Tells health and metrics what to look at.
     fn watch(&self, health: &Health, store: PathBuf) {
-        let (reader, shards) = (self.reader.clone(), Arc::clone(&self.shards));
+        let (stores, shards) = (Arc::clone(&self.stores), Arc::clone(&self.stores));
         let intake = self.shared.intake.clone();
         let recorder = self.shared.recorder.clone();
         let writable: PartCheck = Box::new(move || {
-            reader.stats().shards.iter().all(|shard| shard.background_errors == 0)
+            let stats = stores.borrow().reader.stats();
+            stats.shards.iter().all(|shard| shard.background_errors == 0)
         });
         let parts: Vec<(&'static str, PartCheck)> = vec![
             ("store", writable),
-            ("shards", Box::new(move || shards.alive())),
+            ("shards", Box::new(move || shards.borrow().shards.alive())),
             ("intake", Box::new(move || intake.alive())),
             ("recorder", Box::new(move || recorder.alive())),
         ];
-        let (reader, shared) = (self.reader.clone(), Arc::clone(&self.shared));
+        let (stores, shared) = (Arc::clone(&self.stores), Arc::clone(&self.shared));
         let refresh = move || {
+            let reader = &stores.borrow().reader;
             let applied = reader.applied();
             let furthest = applied.iter().max().copied();
             let head = shared.intake.head().or(furthest).unwrap_or_default();
             shared.metrics.observe_store(head, &applied, &reader.stats(), reader.insurer_count());
+            shared.shadows.observe();
             shared.metrics.certificate.set(shared.tls.days_left());
             // Unreadable is shown as full: somebody should look.
             let free = rustix::fs::statvfs(&store).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
@@ -246,6 +241,18 @@ pub fn store_options(config: &Config) -> StoreOptions {
         shards: config.store.shards,
         cache_bytes: config.store.cache_mib << 20,
         create: true,
+    }
+}
+
+fn resident_bytes_max(config: &Config) -> usize {
+    config.store.resident_mib << 20
+}
+
+fn shadow_options(config: &Config) -> ShadowOptions {
+    ShadowOptions {
+        store: store_options(config),
+        resident_bytes_max: resident_bytes_max(config),
+        removal_percent_max: config.intake.removal_percent_max,
     }
 }
 
@@ -291,7 +298,7 @@ fn service(
     parts: &Parts,
     tls: &TlsReloader,
 ) -> Result<(SocketAddr, Server), ServeError> {
-    let (reader, shared) = (parts.reader.clone(), Arc::clone(&parts.shared));
+    let (stores, shared) = (Arc::clone(&parts.stores), Arc::clone(&parts.shared));
     let admission = parts.admission.clone();
     let options = &config.server;
     let address = options.listen;
@@ -299,7 +306,7 @@ fn service(
     let server = HttpServer::new(move || {
         // Runs once on each worker's own arbiter.
         let metrics = Arc::clone(&shared.metrics);
-        let eligibility = EligibilityHandle::start(reader.clone(), admission.clone(), metrics);
+        let eligibility = EligibilityHandle::start(Arc::clone(&stores), admission.clone(), metrics);
         let worker = Worker { eligibility, shared: Arc::clone(&shared) };
         App::new().app_data(web::Data::new(worker)).configure(http::routes)
     })
@@ -406,9 +413,15 @@ async fn stop(config: &Config, health: &Health, parts: &Parts, server: &ServerHa
     supervisor::stopping();
     tracing::info!("Stopping: not ready any more.");
     tokio::time::sleep(Duration::from_millis(config.server.drain_delay_ms)).await;
+    let shadow_ended = parts.shared.shadows.stopped(grace).await;
     // The load under way ends first: its answer is one of those that the server waits for.
     let intake_ended = parts.shared.intake.stopped(grace).await;
     server.stop(true).await;
     let all_answered = parts.admission.drained(grace).await;
-    tracing::info!(all_answered, intake_ended, "Stopped. Everything acknowledged is in the log.");
+    tracing::info!(
+        all_answered,
+        intake_ended,
+        shadow_ended,
+        "Stopped. Everything acknowledged is in the log."
+    );
 }

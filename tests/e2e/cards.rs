@@ -14,7 +14,7 @@ use shikaku_wire::oqs::ParsedAnswer;
 const DAY: u64 = 86_400;
 
 /// Somebody with exactly one medical insurance, that goes on, and an address.
-fn somebody(desk: &CardDesk, nth: usize) -> Registration<'static> {
+pub(crate) fn somebody(desk: &CardDesk, nth: usize) -> Registration<'static> {
     let population = &desk.centre.population;
     let people = (0..population.blocks()).flat_map(|block| population.block(block));
     let fits = |one: &Registration<'_>| {
@@ -38,7 +38,7 @@ fn attributes(one: &Registration<'_>) -> serde_json::Value {
 }
 
 /// Registers a card, both sides confirming.
-fn register(desk: &CardDesk, card: &Card, by: &serde_json::Value) -> String {
+pub(crate) fn register(desk: &CardDesk, card: &Card, by: &serde_json::Value) -> String {
     let session = desk.open(card);
     let found = desk.post("registrations", &json!({"session": session, "by": by}));
     assert_eq!(found.status, 200, "{}", found.text());
@@ -49,7 +49,7 @@ fn register(desk: &CardDesk, card: &Card, by: &serde_json::Value) -> String {
     session
 }
 
-fn eligibility(session: &str, consents: serde_json::Value) -> serde_json::Value {
+pub(crate) fn eligibility(session: &str, consents: serde_json::Value) -> serde_json::Value {
     json!({"session": session, "confirmationDate": "2026-11-01", "consents": consents})
 }
 

@@ -39,6 +39,8 @@ mod refusals;
 #[cfg(test)]
 mod rolling;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 mod shared;
 #[cfg(test)]
 mod start;

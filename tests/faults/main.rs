@@ -22,6 +22,7 @@ mod killed_cards;
 mod killed_engine;
 mod killed_exchange;
 mod killed_load;
+mod killed_shadow;
 mod overload;
 mod people;
 mod slow_clients;

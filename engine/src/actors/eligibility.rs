@@ -8,6 +8,7 @@
 use crate::metrics::Metrics;
 use crate::problem::EngineError;
 use crate::quota::Quota;
+use crate::serving::Stores;
 use actix_web::web;
 use shikaku_store::{Reader, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,8 +66,7 @@ impl Admission {
 /// How a worker's handlers have questions answered.
 #[derive(Clone)]
 pub struct EligibilityHandle {
-    memory: Reader,
-    disk: Reader,
+    stores: Arc<Stores>,
     admission: Admission,
     metrics: Arc<Metrics>,
 }
@@ -74,8 +74,8 @@ pub struct EligibilityHandle {
 impl EligibilityHandle {
     /// A handle for the current worker.
     #[must_use]
-    pub fn start(reader: Reader, admission: Admission, metrics: Arc<Metrics>) -> Self {
-        Self { memory: reader.in_memory(), disk: reader, admission, metrics }
+    pub const fn start(stores: Arc<Stores>, admission: Admission, metrics: Arc<Metrics>) -> Self {
+        Self { stores, admission, metrics }
     }
 
     /// Asks a question of a facility that arrived at `arrived`.
@@ -94,7 +94,8 @@ impl EligibilityHandle {
     ) -> Result<Q::Answer, EngineError> {
         let permit = self.admission.admit()?;
         self.metrics.admitted.inc();
-        let answer = match guarded(&question, &self.memory, &self.metrics) {
+        let in_memory = guarded(&question, &self.stores.borrow().memory, &self.metrics);
+        let answer = match in_memory {
             Err(EngineError::Store(StoreError::NotInMemory)) => {
                 self.ask_disk(question, arrived, quota, permit).await
             }
@@ -114,14 +115,14 @@ impl EligibilityHandle {
     ) -> Result<Q::Answer, EngineError> {
         let place = quota.wait_for_disk(self.admission.limit)?;
         self.metrics.from_disk.inc();
-        let (reader, metrics) = (self.disk.clone(), Arc::clone(&self.metrics));
+        let (serving, metrics) = (self.stores.current(), Arc::clone(&self.metrics));
         let deadline = arrived + self.admission.deadline;
         let work = move || {
             let _held = (permit, place);
             if Instant::now() > deadline {
                 return Err(EngineError::DeadlinePassed);
             }
-            guarded(&question, &reader, &metrics)
+            guarded(&question, &serving.reader, &metrics)
         };
         web::block(work).await.unwrap_or(Err(EngineError::Stopping))
     }
@@ -144,6 +145,7 @@ mod tests {
     use super::*;
     use crate::config::Limits;
     use crate::quota::{Cost, Quotas};
+    use crate::serving::Serving;
     use shikaku_domain::MedicalInstitutionCode;
     use shikaku_store::{Store, StoreOptions};
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -186,9 +188,10 @@ mod tests {
             cache_bytes: 8 << 20,
             create: true,
         };
-        let (_, _, reader) = Store::open(&options).unwrap().into_parts();
         let metrics = Arc::new(Metrics::new().unwrap());
-        (EligibilityHandle::start(reader, admission.clone(), metrics), folder)
+        let serving = Serving::start(Store::open(&options).unwrap(), &metrics);
+        let stores = Arc::new(Stores::new(serving));
+        (EligibilityHandle::start(stores, admission.clone(), metrics), folder)
     }
 
     #[actix_rt::test]

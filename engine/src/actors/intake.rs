@@ -1,12 +1,13 @@
 //! The intake: one actor, on its own thread, owns the change log's writer and loads insurers'
 //! files one after the other.
 
-use crate::actors::shard::ShardHandles;
 use crate::intake::{self, Desk, IntakeError, LoadOptions, LoadSummary};
 use crate::metrics::Metrics;
 use crate::problem::EngineError;
+use crate::serving::Stores;
+use crate::shadow::Received;
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
-use shikaku_store::{FileId, LocalLog, Position, Reader, Writer};
+use shikaku_store::{FileId, Position};
 use shikaku_wire::members::RejectWriter;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -15,13 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// What the actor owns and shares with its handle.
 struct State {
-    writer: Arc<Mutex<Writer<LocalLog>>>,
-    shards: Arc<ShardHandles>,
-    reader: Reader,
+    stores: Arc<Stores>,
+    received: Received,
     metrics: Arc<Metrics>,
     stop: AtomicBool,
 }
@@ -87,6 +87,23 @@ impl Handler<LoadFile> for Intake {
     }
 }
 
+/// Something to be done while no file is loaded.
+struct BetweenFiles(Box<dyn FnOnce() + Send>);
+
+impl Message for BetweenFiles {
+    type Result = ();
+}
+
+impl Handler<BetweenFiles> for Intake {
+    type Result = ();
+
+    fn handle(&mut self, work: BetweenFiles, _: &mut Self::Context) {
+        if catch_unwind(AssertUnwindSafe(work.0)).is_err() {
+            self.state.metrics.panicked("intake");
+        }
+    }
+}
+
 impl State {
     fn load(&self, file: &LoadFile) -> Result<LoadSummary, EngineError> {
         if self.stop.load(Ordering::SeqCst) {
@@ -95,13 +112,22 @@ impl State {
         let source = BufReader::new(File::open(file.upload.path()).map_err(EngineError::Upload)?);
         let rejects = File::create(&file.rejects).map_err(IntakeError::Rejects)?;
         let rejects = RejectWriter::new(BufWriter::new(rejects)).map_err(IntakeError::Rejects)?;
+        // No other store takes its place while a file is loaded: that happens between files.
+        let serving = self.stores.current();
+        let kept =
+            self.received.keep(&serving.reader, file.upload.path(), file.id, file.options)?;
         let mut desk = Desk {
-            writer: &self.writer,
-            shards: self.shards.as_ref(),
-            reader: &self.reader,
+            writer: &serving.writer,
+            shards: &serving.shards,
+            reader: &serving.reader,
             stop: &self.stop,
         };
-        let loaded = intake::load(source, file.id, file.options, &mut desk, rejects, &mut |_| {})?;
+        let loaded = intake::load(source, file.id, file.options, &mut desk, rejects, &mut |_| {});
+        if let Some(kept) = kept {
+            let outcome = loaded.as_ref().ok().map(|loaded| loaded.removal);
+            kept.ended(&serving.reader, file.id, outcome)?;
+        }
+        let loaded = loaded?;
         self.count(&loaded);
         Ok(loaded)
     }
@@ -137,14 +163,12 @@ impl IntakeHandle {
     /// Starts the intake. At most `limit` files wait or are loaded at a time.
     #[must_use]
     pub fn start(
-        writer: Arc<Mutex<Writer<LocalLog>>>,
-        shards: Arc<ShardHandles>,
-        reader: Reader,
+        stores: Arc<Stores>,
+        received: Received,
         metrics: Arc<Metrics>,
         limit: usize,
     ) -> Self {
-        let state =
-            Arc::new(State { writer, shards, reader, metrics, stop: AtomicBool::new(false) });
+        let state = Arc::new(State { stores, received, metrics, stop: AtomicBool::new(false) });
         let owned = Arc::clone(&state);
         let actor = SyncArbiter::start(1, move || Intake { state: Arc::clone(&owned) });
         Self { actor, state, permits: Arc::new(Semaphore::new(limit)), limit }
@@ -175,10 +199,29 @@ impl IntakeHandle {
         self.actor.send(file).await.unwrap_or(Err(EngineError::Stopping))
     }
 
+    /// Does something, on the intake's thread, when the files that came before are loaded and before
+    /// the next one is.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopping`] during a stop, [`EngineError::Fault`] when it panicked.
+    pub async fn between_files<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, EngineError> {
+        let (done, result) = oneshot::channel();
+        let work = Box::new(move || {
+            // Whoever asked may have left.
+            let _ = done.send(work());
+        });
+        self.actor.send(BetweenFiles(work)).await.map_err(|_| EngineError::Stopping)?;
+        result.await.map_err(|_| EngineError::Fault)
+    }
+
     /// The last position in the log, unless a load is under way: then `None`.
     #[must_use]
     pub fn head(&self) -> Option<Position> {
-        self.state.writer.try_lock().ok().map(|writer| writer.head())
+        let serving = self.state.stores.current();
+        serving.writer.try_lock().ok().map(|writer| writer.head())
     }
 
     /// Whether the actor's thread is alive.

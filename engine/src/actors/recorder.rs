@@ -1,16 +1,16 @@
 //! Makes events of cards durable: one thread takes what is waiting, and one wait for the disk
 //! serves all of it.
 
-use crate::actors::shard::ShardHandles;
 use crate::metrics::Metrics;
 use crate::problem::EngineError;
+use crate::serving::Stores;
 use ring::rand::{SecureRandom, SystemRandom};
-use shikaku_store::{CardEvent, LocalLog, OperationId, StoreError, Writer};
+use shikaku_store::{CardEvent, OperationId, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Events that may wait: two seconds of the national peak's share of one machine.
@@ -39,13 +39,12 @@ impl RecorderHandle {
     /// # Errors
     /// When the system starts no thread.
     pub fn start(
-        writer: Arc<Mutex<Writer<LocalLog>>>,
-        shards: Arc<ShardHandles>,
+        stores: Arc<Stores>,
         metrics: Arc<Metrics>,
         patience: Duration,
     ) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        let recorder = Recorder { writer, shards, metrics, random: SystemRandom::new() };
+        let recorder = Recorder { stores, metrics, random: SystemRandom::new() };
         thread::Builder::new().name("recorder".into()).spawn(move || recorder.run(waiting))?;
         Ok(Self { queue, patience })
     }
@@ -75,8 +74,7 @@ impl RecorderHandle {
 }
 
 struct Recorder {
-    writer: Arc<Mutex<Writer<LocalLog>>>,
-    shards: Arc<ShardHandles>,
+    stores: Arc<Stores>,
     metrics: Arc<Metrics>,
     random: SystemRandom,
 }
@@ -103,8 +101,7 @@ impl Recorder {
         let mut id = [0; 16];
         self.random.fill(&mut id).map_err(|_| RecordError::Fault)?;
         let operation = OperationId::from_bytes(id);
-        let mut writer = self.writer.blocking_lock();
-        let recorded = writer.record_cards(operation, events, self.shards.as_ref());
+        let recorded = self.stores.write(|writer, to| writer.record_cards(operation, events, to));
         recorded.map(drop).map_err(RecordError::Store)
     }
 }

@@ -4,7 +4,7 @@ use super::{BackupError, Backups};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::CheckpointReport;
-use crate::load::client;
+use crate::operator::{Engine, Refusal};
 use crate::serve::store_options;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 
 /// Backups that are kept by default: two weeks of daily ones.
 const KEPT: u32 = 14;
-/// Most bytes of an engine's answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
 const GIB: f64 = 1_073_741_824.0;
 
 /// Back up the store, also while the engine serves, and try backups out. Certificates, accounts and
@@ -92,22 +90,6 @@ struct Which {
     id: Option<String>,
 }
 
-#[derive(Args)]
-struct Engine {
-    /// The running engine whose store it is, as https://host:port. It must be on this machine.
-    #[arg(long, requires_all = ["ca", "cert", "key"])]
-    server: Option<String>,
-    /// Certificate of the CA that issued the engine's certificate.
-    #[arg(long)]
-    ca: Option<PathBuf>,
-    /// Certificate of an operator.
-    #[arg(long)]
-    cert: Option<PathBuf>,
-    /// Key of that certificate.
-    #[arg(long)]
-    key: Option<PathBuf>,
-}
-
 /// Runs `shikaku backup`.
 ///
 /// # Errors
@@ -158,12 +140,10 @@ fn create(
 
 /// Has the running engine make a checkpoint, or makes one while none runs.
 fn checkpoint(config: &Config, engine: &Engine) -> Result<Position, BackupError> {
-    if let (Some(server), Some(ca), Some(cert), Some(key)) =
-        (&engine.server, &engine.ca, &engine.cert, &engine.key)
-    {
-        let failed = |reason: String| BackupError::Engine { server: server.clone(), reason };
-        let agent = client(ca, cert, key).map_err(|error| failed(error.to_string()))?;
-        return ask(&agent, server).map_err(failed);
+    let failed = |Refusal { server, reason }| BackupError::Engine { server, reason };
+    if let Some(engine) = engine.line().map_err(failed)? {
+        let report: CheckpointReport = engine.post("/v1/checkpoint").map_err(failed)?;
+        return Ok(Position::from_number(report.position));
     }
     let store = Store::open(&store_options(config)).map_err(|error| {
         if !matches!(error, StoreError::InUse { .. }) {
@@ -174,22 +154,6 @@ fn checkpoint(config: &Config, engine: &Engine) -> Result<Position, BackupError>
     })?;
     let (mut writer, _, _) = store.into_parts();
     Ok(writer.checkpoint(&config.store.path)?)
-}
-
-fn ask(agent: &ureq::Agent, server: &str) -> Result<Position, String> {
-    let url = format!("{}/v1/checkpoint", server.trim_end_matches('/'));
-    let mut answer = agent.post(&url).send_empty().map_err(|error| error.to_string())?;
-    let status = answer.status();
-    let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
-    let body = body.map_err(|error| error.to_string())?;
-    if !status.is_success() {
-        let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-        let part = |name: &str| problem.pointer(name).and_then(|v| v.as_str()).unwrap_or("?");
-        return Err(format!("{} (HTTP {status}): {}", part("/code"), part("/detail/en")));
-    }
-    let report: CheckpointReport =
-        serde_json::from_str(&body).map_err(|error| error.to_string())?;
-    Ok(Position::from_number(report.position))
 }
 
 fn list(folder: &Path) -> Result<Vec<String>, BackupError> {

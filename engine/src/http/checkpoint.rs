@@ -1,18 +1,18 @@
 //! `/v1/checkpoint`: what `shikaku backup create` asks of a running engine.
 
-use super::peer::{self, Sender};
+use super::peer;
 use super::respond::{self, Problem, observed};
 use super::{Shared, Worker};
 use crate::metrics::Interface;
 use crate::problem::EngineError;
+use crate::serving::Stores;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use shikaku_store::{LocalLog, StoreError, Writer};
+use shikaku_store::StoreError;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::Mutex;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     let post_only = web::to(|| async { respond::method_not_allowed("POST") });
@@ -22,20 +22,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// Makes checkpoints of the store, with the log's writer.
 pub struct Checkpoints {
-    writer: Arc<Mutex<Writer<LocalLog>>>,
+    stores: Arc<Stores>,
     store: PathBuf,
 }
 
 impl Checkpoints {
     /// Of the store in this folder.
     #[must_use]
-    pub const fn new(writer: Arc<Mutex<Writer<LocalLog>>>, store: PathBuf) -> Self {
-        Self { writer, store }
+    pub const fn new(stores: Arc<Stores>, store: PathBuf) -> Self {
+        Self { stores, store }
     }
 
     /// Blocks until the batch under way is written and the checkpoint made.
     fn make(&self) -> Result<u64, StoreError> {
-        Ok(self.writer.blocking_lock().checkpoint(&self.store)?.number())
+        Ok(self.stores.write(|writer, _| writer.checkpoint(&self.store))?.number())
     }
 }
 
@@ -62,10 +62,7 @@ pub struct CheckpointReport {
 pub(super) async fn checkpoint(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
     let arrived = Instant::now();
     let work = async {
-        match peer::sender(&request, &worker.shared)? {
-            Sender::Operator => {}
-            Sender::Insurer(_) => return Err(EngineError::WrongRole { needed: "operator" }),
-        }
+        peer::operator(&request, &worker.shared)?;
         let position = make(&worker.shared).await?;
         tracing::info!(position, "Made a checkpoint of the store.");
         let report = serde_json::to_vec(&CheckpointReport { position }).unwrap_or_default();

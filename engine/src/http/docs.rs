@@ -25,7 +25,11 @@ use utoipa_swagger_ui::SwaggerUi;
         card::withdrawal,
         members::upload,
         members::rejects,
-        super::checkpoint::checkpoint
+        super::checkpoint::checkpoint,
+        super::shadow::status,
+        super::shadow::begin,
+        super::shadow::switch,
+        super::shadow::abandon
     ),
     tags(
         (name = "facilities", description = "医療機関・薬局"),

@@ -10,6 +10,7 @@ mod members;
 mod oqs;
 mod peer;
 mod respond;
+mod shadow;
 mod status;
 
 pub use checkpoint::{CheckpointReport, Checkpoints};
@@ -24,6 +25,7 @@ use crate::actors::recorder::RecorderHandle;
 use crate::card::Cards;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::shadow::Shadows;
 use crate::tls::TlsReloader;
 use actix_web::web::{self, ServiceConfig};
 use std::sync::Arc;
@@ -68,6 +70,8 @@ pub struct Shared {
     pub recorder: RecorderHandle,
     /// Makes checkpoints for backups.
     pub checkpoints: Checkpoints,
+    /// Lets a store that was built anew take over.
+    pub shadows: Arc<Shadows>,
     /// Where uploads and rejects lie.
     pub uploads: Uploads,
 }
@@ -90,6 +94,7 @@ pub fn routes(config: &mut ServiceConfig) {
     oqs::routes(config);
     members::routes(config);
     checkpoint::routes(config);
+    shadow::routes(config);
     docs::routes(config);
     config.default_service(web::to(respond::no_such_address));
 }

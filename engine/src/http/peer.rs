@@ -103,3 +103,14 @@ pub(super) fn sender(request: &HttpRequest, shared: &Shared) -> Result<Sender, E
         Identity::Facility(_) => Err(EngineError::WrongRole { needed: "insurer" }),
     }
 }
+
+/// Lets an operator pass.
+///
+/// # Errors
+/// As [`facility`].
+pub(super) fn operator(request: &HttpRequest, shared: &Shared) -> Result<(), EngineError> {
+    match sender(request, shared)? {
+        Sender::Operator => Ok(()),
+        Sender::Insurer(_) => Err(EngineError::WrongRole { needed: "operator" }),
+    }
+}

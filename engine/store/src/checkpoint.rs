@@ -3,7 +3,7 @@
 
 use crate::change::Position;
 use crate::error::StoreError;
-use crate::format;
+use crate::format::{self, Format};
 use crate::log::LocalLog;
 use crate::rocks::Db;
 use crate::store::shard_path;
@@ -60,8 +60,9 @@ impl Writer<LocalLog> {
             shard.checkpoint(&shard_path(&unfinished, index))?;
         }
         self.log().checkpoint(&unfinished.join("log"))?;
-        link_all(&store.join(BULK), &unfinished.join(BULK))?;
-        format::write(&unfinished, u16::try_from(shards.len()).unwrap_or(u16::MAX))?;
+        link_all(&self.log().store().join(BULK), &unfinished.join(BULK))?;
+        let shards = u16::try_from(shards.len()).unwrap_or(u16::MAX);
+        format::write(&unfinished, Format::Here(shards))?;
         let finished = store.join(FOLDER);
         fs::rename(&unfinished, &finished).map_err(|error| failed(&finished, &error))?;
         Ok(self.head())

@@ -1,33 +1,41 @@
-//! The `FORMAT` file: what layout a store has and how many shards.
+//! The `FORMAT` file: what layout a store has and how many shards, or which generation holds its
+//! contents. Replaced as a whole, so it decides between two generations at one moment.
 //!
 //! A layout is a set of keys, record versions and kinds of log records. Whoever adds one raises
 //! [`LAYOUT`]: then a store of the layout before is opened, its number is raised before the first
 //! write, and the program of before refuses it at the start instead of stumbling over a record.
 
 use crate::error::StoreError;
+use crate::generation::FIRST_GENERATION;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use toml::{Table, Value};
 
-/// The layout that this version makes: keys and entries of version 2.
+/// The layout that this version makes: keys and entries of version 2. The next one is 4.
 pub(crate) const LAYOUT: u32 = 2;
 /// The layouts that it reads. Layout 1 was never in use outside of development and is refused
 /// rather than converted.
 const READABLE: RangeInclusive<u32> = 2..=LAYOUT;
+/// In place of a layout: the contents lie in a folder of their own, with a file of their own. A
+/// program that does not know this would take such a store for an empty one, and refuses it by the
+/// number.
+const MOVED: u32 = 3;
 const FILE: &str = "FORMAT";
 
-/// What the file says.
+/// What a `FORMAT` file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Format {
-    layout: u32,
-    shards: u16,
+pub(crate) enum Format {
+    /// The contents lie beside the file, in so many shards.
+    Here(u16),
+    /// They lie in the folder of this generation.
+    Moved(u32),
 }
 
-/// Reads the number of shards of the store in this folder; `None` when there is no store.
-pub(crate) fn read(store: &Path) -> Result<Option<u16>, StoreError> {
-    Ok(read_within(store, READABLE)?.map(|format| format.shards))
+/// Reads what the store in this folder is; `None` when there is no store.
+pub(crate) fn read(store: &Path) -> Result<Option<Format>, StoreError> {
+    Ok(read_within(store, READABLE)?.map(|(_, format)| format))
 }
 
 /// Raises the number of a layout that was read to the one that is written from now on.
@@ -38,14 +46,18 @@ pub(crate) fn raise(store: &Path) -> Result<(), StoreError> {
 fn raise_within(store: &Path, readable: RangeInclusive<u32>) -> Result<(), StoreError> {
     let newest = *readable.end();
     match read_within(store, readable)? {
-        Some(Format { layout, shards }) if layout < newest => {
-            write_format(store, Format { layout: newest, shards })
+        Some((layout, Format::Here(shards))) if layout < newest => {
+            write_file(store, newest, "shards", u32::from(shards))
         }
-        Some(_) | None => Ok(()),
+        Some((_, Format::Here(_) | Format::Moved(_))) | None => Ok(()),
     }
 }
 
-fn read_within(store: &Path, readable: RangeInclusive<u32>) -> Result<Option<Format>, StoreError> {
+/// The file's number, and what it says.
+fn read_within(
+    store: &Path,
+    readable: RangeInclusive<u32>,
+) -> Result<Option<(u32, Format)>, StoreError> {
     let path = store.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -58,33 +70,39 @@ fn read_within(store: &Path, readable: RangeInclusive<u32>) -> Result<Option<For
     let table: Option<Table> = text.parse().ok();
     let number = |key| table.as_ref()?.get(key)?.as_integer();
     let layout = number("layout").and_then(|layout| u32::try_from(layout).ok());
-    let (path_of_store, supported) = (store.to_owned(), *readable.end());
-    let layout = match layout {
-        Some(layout) if readable.contains(&layout) => layout,
+    let (path_of_store, supported) = (store.to_owned(), *readable.end().max(&MOVED));
+    let format = match layout {
+        Some(MOVED) => {
+            let generation = number("generation").and_then(|number| u32::try_from(number).ok());
+            generation.filter(|number| *number > FIRST_GENERATION).map(Format::Moved)
+        }
+        Some(layout) if readable.contains(&layout) => {
+            let shards = number("shards").and_then(|shards| u16::try_from(shards).ok());
+            shards.map(Format::Here)
+        }
         Some(found) if found > supported => {
             return Err(StoreError::NewerFormat { path: path_of_store, found, supported });
         }
         Some(found) if found > 0 => {
             return Err(StoreError::OlderFormat { path: path_of_store, found, supported });
         }
-        Some(_) | None => return Err(StoreError::DamagedFormat { path }),
+        Some(_) | None => None,
     };
-    let shards = number("shards").and_then(|shards| u16::try_from(shards).ok());
-    let shards = shards.ok_or(StoreError::DamagedFormat { path })?;
-    Ok(Some(Format { layout, shards }))
+    layout.zip(format).map(Some).ok_or(StoreError::DamagedFormat { path })
 }
 
-/// Writes the file of a new store.
-pub(crate) fn write(store: &Path, shards: u16) -> Result<(), StoreError> {
-    write_format(store, Format { layout: LAYOUT, shards })
+/// Writes the file so that it is there in full, or as it was before.
+pub(crate) fn write(store: &Path, format: Format) -> Result<(), StoreError> {
+    match format {
+        Format::Here(shards) => write_file(store, LAYOUT, "shards", u32::from(shards)),
+        Format::Moved(generation) => write_file(store, MOVED, "generation", generation),
+    }
 }
 
-/// Writes the file so that it is there in full or as it was.
-fn write_format(store: &Path, format: Format) -> Result<(), StoreError> {
-    let Format { layout, shards } = format;
+fn write_file(store: &Path, layout: u32, key: &str, number: u32) -> Result<(), StoreError> {
     let mut table = Table::new();
     table.insert("layout".to_owned(), Value::from(i64::from(layout)));
-    table.insert("shards".to_owned(), Value::from(i64::from(shards)));
+    table.insert(key.to_owned(), Value::from(i64::from(number)));
     let write = || -> io::Result<()> {
         let new = store.join("FORMAT.new");
         let mut file = File::create(&new)?;
@@ -103,19 +121,18 @@ mod tests {
     /// The program of today, and one of after the next layout.
     #[test]
     fn a_store_of_the_layout_before_is_taken_over_and_refused_by_the_program_of_before() {
+        const NEXT: u32 = MOVED + 1;
         let folder = tempfile::tempdir().unwrap();
-        let (store, later) = (folder.path(), *READABLE.start()..=LAYOUT + 1);
-        write(store, 5).unwrap();
-        let before = Format { layout: LAYOUT, shards: 5 };
-        assert_eq!(read_within(store, later.clone()), Ok(Some(before)));
+        let (store, later) = (folder.path(), *READABLE.start()..=NEXT);
+        write(store, Format::Here(5)).unwrap();
+        assert_eq!(read_within(store, later.clone()), Ok(Some((LAYOUT, Format::Here(5)))));
         raise(store).unwrap();
-        assert_eq!(read(store), Ok(Some(5)), "nothing to raise");
+        assert_eq!(read(store), Ok(Some(Format::Here(5))), "nothing to raise");
 
         raise_within(store, later.clone()).unwrap();
-        let raised = Format { layout: LAYOUT + 1, shards: 5 };
-        assert_eq!(read_within(store, later), Ok(Some(raised)));
+        assert_eq!(read_within(store, later), Ok(Some((NEXT, Format::Here(5)))));
         let error = read(store).unwrap_err();
-        let (found, supported) = (LAYOUT + 1, LAYOUT);
+        let (found, supported) = (NEXT, MOVED);
         assert_eq!(error, StoreError::NewerFormat { path: store.to_owned(), found, supported });
         assert!(error.to_string().contains("use a newer version of the program"), "{error}");
     }

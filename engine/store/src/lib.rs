@@ -21,6 +21,7 @@
 
 mod bulk;
 mod cards;
+mod carry;
 mod change;
 mod checkpoint;
 mod closing;
@@ -28,6 +29,7 @@ mod codec;
 mod draft;
 mod error;
 mod format;
+mod generation;
 mod hex;
 mod insurers;
 mod keys;
@@ -54,10 +56,12 @@ pub use bulk::{
     BUFFER_BYTES, BulkCursor, BulkKind, BulkLoad, BulkProgress, BulkSummary, Collected, Collector,
 };
 pub use cards::{CardAction, CardBinding, CardEvent};
+pub use carry::{CardCarrier, CardChanges};
 pub use change::{Change, LOG_RECORD_BYTES_MAX, LogRecord, OperationId, Position, per_shard};
 pub use checkpoint::{checkpoint_folder, remove_checkpoint};
 pub use closing::Closing;
 pub use error::StoreError;
+pub use generation::{remove_shadow, shadow_folder};
 pub use keys::{CARD_KEY_BYTES_MAX, CardKey};
 pub use log::{ChangeLog, LocalLog, MemoryLog, REPLAY_RECORDS_MAX};
 pub use memory::open_memory;
@@ -67,6 +71,6 @@ pub use record::REGISTRATIONS_MAX;
 pub use replay::RebuildProgress;
 pub use resident::Residence;
 pub use shard::{ApplyChanges, InPlace, ShardStats, ShardWriter};
-pub use store::{SHARDS_MAX, Store, StoreOptions, rebuild};
+pub use store::{SHARDS_MAX, Store, StoreOptions, Successor, rebuild};
 pub use verify::{PROBLEMS_LISTED_MAX, VerifyReport, verify};
 pub use writer::{BATCH_CHANGES_MAX, Batch, BatchSummary, Writer};

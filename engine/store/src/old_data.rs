@@ -9,7 +9,7 @@
 use crate::cards::{CardAction, CardBinding, CardEvent};
 use crate::change::{Change, LogRecord, OperationId, Position, Table};
 use crate::error::StoreError;
-use crate::format;
+use crate::format::{self, Format};
 use crate::log::{ChangeLog, LocalLog, MemoryLog};
 use crate::memory::open_memory;
 use crate::progress::{FileId, FileProgress};
@@ -133,7 +133,7 @@ fn options(folder: &Path) -> StoreOptions {
 fn store_of(folder: &Path, records: &[&[u8]]) -> StoreOptions {
     let options = options(folder);
     std::fs::create_dir(&options.path).unwrap();
-    format::write(&options.path, options.shards).unwrap();
+    format::write(&options.path, Format::Here(options.shards)).unwrap();
     let log = LocalLog::open(&options.path.join("log")).unwrap();
     for (record, position) in records.iter().zip(1..) {
         log.put_bytes(Position::from_number(position), record);

@@ -5,12 +5,15 @@
 //! log/          the change log: the truth
 //! shard-00/ …   the index: made from the log
 //! ```
+//!
+//! A store that was built anew has these in a folder of its own; see [`crate::generation`].
 
 use crate::change::Position;
 use crate::checkpoint::remove_checkpoint;
 use crate::closing::{Closing, Open};
 use crate::error::StoreError;
-use crate::format;
+use crate::format::{self, Format};
+use crate::generation::{Generation, remove_former, switch};
 use crate::log::{ChangeLog, LocalLog};
 use crate::masters::Masters;
 use crate::reader::Reader;
@@ -46,6 +49,7 @@ pub struct Store {
     writers: Vec<ShardWriter>,
     reader: Reader,
     closing: Closing,
+    generation: Generation,
 }
 
 impl Store {
@@ -56,13 +60,56 @@ impl Store {
     /// [`StoreError::NoStore`], [`StoreError::InUse`], [`StoreError::NewerFormat`],
     /// [`StoreError::LogIncomplete`], damage, or what the disk reports.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
-        let (open, closing) = Open::new();
-        let (log, mut writers, reader) = open_parts(options, open)?;
+        let generation = Generation::current(&options.path)?;
+        let create = options.create && generation.folder == options.path;
+        let opened = Self::open_generation(generation, create, options)?;
+        // Before this one had the lock, another process may have let a shadow take its place.
+        if Generation::current(&options.path)? != opened.generation {
+            return Err(StoreError::InUse { path: options.path.clone() });
+        }
         // Whoever was copying it has to begin anew anyway; its links only keep old files.
         remove_checkpoint(&options.path)?;
-        let head = log.head();
-        replay(&log, &mut writers, head, &mut |_| {})?;
-        Ok(Self { log, writers, reader, closing })
+        remove_former(&options.path, &opened.generation)?;
+        opened.caught_up()
+    }
+
+    /// Opens the shadow of the store in the options' folder, making it if it is not there, beside
+    /// the store itself, which may be open.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_shadow(options: &StoreOptions) -> Result<Self, StoreError> {
+        Self::open_generation(Generation::shadow(&options.path)?, true, options)?.caught_up()
+    }
+
+    fn open_generation(
+        generation: Generation,
+        create: bool,
+        options: &StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let (open, closing) = Open::new();
+        let options = StoreOptions { create, ..options.clone() };
+        let (log, writers, reader) = open_parts(&generation, &options, open)?;
+        Ok(Self { log, writers, reader, closing, generation })
+    }
+
+    /// Applies what shards have not seen of the log.
+    fn caught_up(mut self) -> Result<Self, StoreError> {
+        let head = self.log.head();
+        replay(&self.log, &mut self.writers, head, &mut |_| {})?;
+        Ok(self)
+    }
+
+    /// Where its contents lie: the folder that it was opened by, or one in it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.generation.folder
+    }
+
+    /// Which generation of the store it is, from 1.
+    #[must_use]
+    pub const fn generation(&self) -> u32 {
+        self.generation.number
     }
 
     /// Tells when the store has closed: when all its parts are dropped. A process that handed them
@@ -80,12 +127,51 @@ impl Store {
     }
 }
 
+/// What makes a shadow the store. It is on disk in full whenever this is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    store: PathBuf,
+    shadow: Generation,
+}
+
+impl Successor {
+    /// Of the store in this folder, by its shadow.
+    ///
+    /// # Errors
+    /// As [`Store::open`] for a `FORMAT` file that cannot be read.
+    pub fn new(store: &Path) -> Result<Self, StoreError> {
+        Ok(Self { store: store.to_owned(), shadow: Generation::shadow(store)? })
+    }
+
+    /// Makes the shadow the store, from now on and after every crash. The former generation's
+    /// contents stay until [`Successor::remove_former`], or the next opening.
+    ///
+    /// # Errors
+    /// What the disk reports; then the store is what it was.
+    pub fn succeed(&self) -> Result<(), StoreError> {
+        match switch(&self.store, &self.shadow) {
+            // The file may have been replaced before its folder could not be synchronised.
+            Err(_) if Generation::current(&self.store)? == self.shadow => Ok(()),
+            switched => switched,
+        }
+    }
+
+    /// Removes the former generation, which must be closed.
+    ///
+    /// # Errors
+    /// What the disk reports; the next opening of the store tries again.
+    pub fn remove_former(&self) -> Result<(), StoreError> {
+        remove_former(&self.store, &self.shadow)
+    }
+}
+
 fn open_parts(
+    generation: &Generation,
     options: &StoreOptions,
     open: Open,
 ) -> Result<(LocalLog, Vec<ShardWriter>, Reader), StoreError> {
-    let path = &options.path;
-    let shards = match format::read(path)? {
+    let path = &generation.folder;
+    let shards = match generation.shards()? {
         Some(shards) => shards,
         // By another number of shards than it was made with, a store would find nobody.
         None if path.join("log").exists() => {
@@ -94,7 +180,7 @@ fn open_parts(
         None if options.create => {
             check_shard_count(options.shards)?;
             fs::create_dir_all(path).map_err(|error| StoreError::from_io(path, &error))?;
-            format::write(path, options.shards)?;
+            format::write(path, Format::Here(options.shards))?;
             options.shards
         }
         None => return Err(StoreError::NoStore { path: path.clone() }),
@@ -170,9 +256,11 @@ pub fn rebuild(
     shard: Option<u16>,
     progress: &mut dyn FnMut(RebuildProgress),
 ) -> Result<(), StoreError> {
-    let Some(shards) = format::read(path)? else {
+    let generation = Generation::current(path)?;
+    let Some(shards) = generation.shards()? else {
         return Err(StoreError::NoStore { path: path.to_owned() });
     };
+    let path = &generation.folder;
     let dropped = match shard {
         None => 0..shards,
         Some(shard) if shard < shards => shard..shard + 1,
@@ -189,7 +277,7 @@ pub fn rebuild(
         }
     }
     drop(lock);
-    let (log, mut writers, _reader) = open_parts(&offline(path), Open::new().0)?;
+    let (log, mut writers, _reader) = open_parts(&generation, &offline(path), Open::new().0)?;
     let head = log.head();
     replay(&log, &mut writers, head, progress)
 }

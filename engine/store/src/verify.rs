@@ -70,7 +70,7 @@ impl VerifyReport {
 pub fn verify(path: &Path) -> Result<VerifyReport, StoreError> {
     let (writer, _shards, reader) = Store::open(&offline(path))?.into_parts();
     let mut report = VerifyReport::default();
-    verify_log(writer.log(), path, &mut report);
+    verify_log(writer.log(), writer.log().store(), &mut report);
     for shard in reader.shards() {
         for table in Table::STORED {
             shard.scan(table, &[], &mut |key, value| {

@@ -102,13 +102,20 @@ fn a_store_of_another_layout_and_a_damaged_format_file_are_refused() {
     drop(Store::open(&options).unwrap());
     let file = options.path.join("FORMAT");
     assert_eq!(fs::read_to_string(&file).unwrap(), "layout = 2\nshards = 3\n");
-    fs::write(&file, "layout = 3\nshards = 3\n").unwrap();
-    let newer = StoreError::NewerFormat { path: options.path.clone(), found: 3, supported: 2 };
+    fs::write(&file, "layout = 4\nshards = 3\n").unwrap();
+    let newer = StoreError::NewerFormat { path: options.path.clone(), found: 4, supported: 3 };
     assert_eq!(refused(&options), newer);
     fs::write(&file, "layout = 1\nshards = 3\n").unwrap();
     let older = StoreError::OlderFormat { path: options.path.clone(), found: 1, supported: 2 };
     assert_eq!(refused(&options), older);
-    for damaged in [&b""[..], b"layout = 2", b"layout = -1\nshards = 3", b"\xff\xfe", b"layout"] {
+    for damaged in [
+        &b""[..],
+        b"layout = 2",
+        b"layout = 3\ngeneration = 1",
+        b"layout = -1\nshards = 3",
+        b"\xff\xfe",
+        b"layout",
+    ] {
         fs::write(&file, damaged).unwrap();
         assert!(matches!(refused(&options), StoreError::DamagedFormat { .. }));
     }

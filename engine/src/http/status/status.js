@@ -65,6 +65,7 @@ const TILES = [
   ["被保険者証 Card faces", (m) => whole(sum(m, "oqs_shard_entries"))],
   ["保険者 Insurers", (m) => whole(sum(m, "oqs_insurers"))],
   ["未反映の変更 Not yet applied", (m) => whole(sum(m, "oqs_log_head_position") - least(m, "oqs_shard_applied_position")), (m) => sum(m, "oqs_log_head_position") - least(m, "oqs_shard_applied_position") > 1000],
+  ["保存先の世代 Store generation", (m) => `${whole(sum(m, "oqs_store_generation"))}${["", " 作成中 being built anew", " 切替中 taking over"][sum(m, "oqs_shadow_stage")] ?? ""}`],
   ["ディスク空き Disk left", (m) => bytes(sum(m, "oqs_store_disk_free_bytes")), (m) => sum(m, "oqs_store_disk_free_bytes") < 10e9],
   ["証明書の残り Certificate", (m) => `${whole(sum(m, "oqs_server_certificate_days"))} 日 days`, (m) => sum(m, "oqs_server_certificate_days") < 21],
   ["異常 Panics caught", (m) => whole(sum(m, "oqs_worker_panics_total")), (m) => sum(m, "oqs_worker_panics_total") > 0],

@@ -45,6 +45,11 @@ impl LocalLog {
         Ok(log)
     }
 
+    /// The folder of the store, or of the generation of it, whose log this is.
+    pub(crate) fn store(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Copies the log, as it is now, to a folder that is not there yet.
     pub(crate) fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
         checkpoint::of_database(&self.db, &self.path, to)
