@@ -2,6 +2,7 @@
 
 use crate::decode::Picture;
 use crate::manifest::{Input, Layout};
+use zeroize::Zeroize;
 
 /// A point in pixels; the centre of the top left pixel is (0, 0).
 pub type Point = [f32; 2];
@@ -90,19 +91,93 @@ pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Opti
 
 /// The square of this side about a centre, made as small as the input by averaging; outside the
 /// picture its edge is repeated.
+///
+/// Each pixel is the mean of samples on a grid, each of which lies between four of the picture's
+/// pixels. Both directions are independent, so rows are made narrow first and columns short then.
 #[must_use]
 pub fn square(picture: &Picture, centre: Point, side_pixels: f32, input: &Input) -> Vec<f32> {
-    let step = [side_pixels / side(input.width), side_pixels / side(input.height)];
-    let [left, top] = centre.map(|middle| middle - side_pixels / 2.0);
-    let [last_x, last_y] = [picture.width(), picture.height()].map(|pixels| side(pixels - 1));
-    let samples = samples(step[0], SAMPLES_MAX);
-    fill(input, |x, y| {
-        averaged(samples, |right, down| {
-            let px = left + (side(x) + right) * step[0] - 0.5;
-            let py = top + (side(y) + down) * step[1] - 0.5;
-            bilinear(picture, [px.clamp(0.0, last_x), py.clamp(0.0, last_y)])
+    let [cx, cy] = centre;
+    let samples = samples(side_pixels / side(input.width), SAMPLES_MAX);
+    let across = Taps::along(cx, side_pixels, input.width, samples, picture.width());
+    let down = Taps::along(cy, side_pixels, input.height, samples, picture.height());
+    let width = picture.width() as usize * 3;
+    let first = down.iter().map(|taps| taps.first).min().unwrap_or_default();
+    let last = down.iter().map(Taps::end).max().unwrap_or_default();
+    let rows = picture.rgb().chunks_exact(width.max(1)).take(last).skip(first);
+    let mut narrow: Vec<[f32; 3]> = rows
+        .flat_map(|row| {
+            across.iter().map(|taps| {
+                let pixels = row.chunks_exact(3).skip(taps.first);
+                taps.sum(pixels.map(|pixel| match pixel {
+                    [red, green, blue] => [*red, *green, *blue].map(f32::from),
+                    _ => [0.0; 3],
+                }))
+            })
         })
-    })
+        .collect();
+    let columns = across.len();
+    let values = fill(input, |x, y| {
+        let Some(taps) = down.get(y as usize) else { return [0.0; 3] };
+        let column = narrow.iter().skip((taps.first - first) * columns + x as usize);
+        taps.sum(column.step_by(columns).copied())
+    });
+    narrow.zeroize();
+    values
+}
+
+/// Of one pixel of a smaller picture, in one direction: which pixels of the larger one count, from the
+/// first on, and how much each does. Together they count 1.
+struct Taps {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    /// The taps of all pixels of a side about a centre; places outside count for the edge.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "places are held between 0 and the picture's edge"
+    )]
+    fn along(centre: f32, length: f32, pixels: u32, samples: u32, edge: u32) -> Vec<Self> {
+        let (step, origin) = (length / side(pixels), centre - length / 2.0);
+        let pixel = |pixel: u32| {
+            let places = (0..samples).map(|part| {
+                let place = side(pixel) + (side(part) + 0.5) / side(samples);
+                (origin + place * step - 0.5).clamp(0.0, side(edge - 1))
+            });
+            let places: Vec<f32> = places.collect();
+            let first = places.first().map_or(0, |place| *place as usize);
+            let mut weights = Vec::new();
+            for place in places {
+                let share = place - place.floor();
+                for (offset, weight) in [(0, 1.0 - share), (1, share)] {
+                    let at = (place as usize + offset).saturating_sub(first);
+                    if weight > 0.0 {
+                        weights.resize(weights.len().max(at + 1), 0.0);
+                        if let Some(sum) = weights.get_mut(at) {
+                            *sum += weight / side(samples);
+                        }
+                    }
+                }
+            }
+            Self { first, weights }
+        };
+        (0..pixels).map(pixel).collect()
+    }
+
+    /// Behind the last pixel that counts.
+    fn end(&self) -> usize {
+        self.first + self.weights.len()
+    }
+
+    fn sum(&self, pixels: impl Iterator<Item = [f32; 3]>) -> [f32; 3] {
+        let mut sum = [0.0; 3];
+        for (weight, pixel) in self.weights.iter().zip(pixels) {
+            sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
+        }
+        sum
+    }
 }
 
 /// How many samples a side are as fine as `step` to one.
@@ -194,29 +269,48 @@ mod tests {
         }
     }
 
-    /// A picture of lines one pixel wide is grey when it is made small enough, whatever falls on what.
-    #[test]
-    fn a_large_face_is_averaged_and_a_small_one_only_sampled() {
-        let lines = |n: usize| if (n / 3).is_multiple_of(2) { 0 } else { 255 };
-        let picture = Picture::from_rgb(900, 900, (0..900 * 900 * 3).map(lines).collect()).unwrap();
-        let input = Input {
-            name: "face".to_owned(),
-            layout: Layout::Nchw,
-            width: 112,
-            height: 112,
-            channels: Channels::Grey,
-            mean: vec![127.5],
-            scale: vec![1.0],
-            alignment: None,
-            crop_scale: None,
-        };
-        let spread = |scale: f32| {
-            let landmarks = TEMPLATE.map(|[x, y]| [x * scale + 20.0, y * scale + 20.0]);
-            let values = aligned(&picture, &landmarks, &input).unwrap();
-            values.iter().map(|value| value.abs()).sum::<f32>() / 12_544.0
-        };
-        assert!(spread(6.0) < 20.0, "made six times smaller: {}", spread(6.0));
-        assert!(spread(1.0) > 120.0, "as it is: {}", spread(1.0));
+    /// Every sample by itself, as `square` describes it.
+    fn sampled(picture: &Picture, [cx, cy]: Point, length: f32, input: &Input) -> Vec<f32> {
+        let step = length / side(input.width);
+        let samples = (1..SAMPLES_MAX).find(|n| side(*n) >= step).unwrap_or(SAMPLES_MAX);
+        fill(input, |x, y| {
+            let mut sum = [0.0; 3];
+            for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
+                let place = |pixel: u32, part: u32, centre: f32, edge: u32| {
+                    let place = side(pixel) + (side(part) + 0.5) / side(samples);
+                    (centre - length / 2.0 + place * step - 0.5).clamp(0.0, side(edge - 1))
+                };
+                let at = [place(x, i, cx, picture.width()), place(y, j, cy, picture.height())];
+                let sample = bilinear(picture, at);
+                sum.iter_mut().zip(sample).for_each(|(sum, value)| *sum += value);
+            }
+            sum.map(|sum| sum / side(samples * samples))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_square_is_the_mean_of_its_samples_wherever_it_lies(
+            cx in -20.0_f32..80.0, cy in -20.0_f32..60.0, length in 1.0_f32..150.0, bytes: [u8; 32],
+        ) {
+            let rgb = (0..60 * 40 * 3).map(|at| bytes[at * 7 % 32]).collect();
+            let picture = Picture::from_rgb(60, 40, rgb).unwrap();
+            let input = Input {
+                name: String::new(),
+                layout: Layout::Nchw,
+                width: 8,
+                height: 8,
+                channels: crate::manifest::Channels::Rgb,
+                mean: vec![127.5; 3],
+                scale: vec![1.0 / 127.5; 3],
+                alignment: None,
+                crop_scale: None,
+            };
+            let quick = square(&picture, [cx, cy], length, &input);
+            for (one, other) in quick.iter().zip(sampled(&picture, [cx, cy], length, &input)) {
+                prop_assert!((one - other).abs() < 1e-4, "{one} {other}");
+            }
+        }
     }
 
     #[test]

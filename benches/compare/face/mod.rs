@@ -18,7 +18,7 @@ use shikaku_face::network::Network;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Between two answers to the same input.
+/// Between two answers to the same input, as a part of the greatest number in it, if that is above 1.
 const WANTED_DIFFERENCE: f64 = 1e-5;
 /// How long one round of one runtime takes at least, in seconds, unless it has the fewest runs.
 const ROUND_SECONDS: f64 = 0.3;
@@ -140,10 +140,11 @@ fn one_round(
     let (us, answer) = ours;
     let pairs = answer.iter().zip(&theirs.answer);
     let difference = pairs.map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+    let greatest = theirs.answer.iter().map(|number| number.abs()).fold(1.0, f64::max);
     if answer.len() != theirs.answer.len() || answer.is_empty() {
         return Err(BenchError::WrongAnswers { count: 1 });
     }
-    sums.difference = sums.difference.max(difference);
+    sums.difference = sums.difference.max(difference / greatest);
     let (ours, theirs_us) = (summary(us).median, summary(theirs.us).median);
     // The warm-up only tells how many runs a round has.
     if round == 1 {
