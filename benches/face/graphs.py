@@ -12,6 +12,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SEED = 5
+# What a block adds is less than what flows past it: else the numbers grow from block to block.
+QUIET = 0.3
 
 
 class Graph:
@@ -31,17 +33,17 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
 
-    def conv(self, x, into, out, side, stride=1, groups=1, pad=None):
+    def conv(self, x, into, out, side, stride=1, groups=1, pad=None, gain=1.7):
         fan = into // groups * side * side
-        kernel = self.random.normal(0, np.sqrt(1.6 / fan), (out, into // groups, side, side))
-        bias = self.random.normal(0, 0.05, out)
+        kernel = self.random.normal(0, np.sqrt(gain / fan), (out, into // groups, side, side))
+        bias = self.random.normal(0, 0.01, out)
         pad = side // 2 if pad is None else pad
         return self.node("Conv", [x, self.weight(kernel), self.weight(bias)], kernel_shape=[side, side],
                          strides=[stride, stride], pads=[pad] * 4, group=groups)
 
     def prelu(self, x, channels):
         # Real models have slopes outside of 0 to 1.
-        return self.node("PRelu", [x, self.weight(self.random.uniform(-0.5, 1.2, (channels, 1, 1)))])
+        return self.node("PRelu", [x, self.weight(self.random.uniform(-0.4, 1.1, (channels, 1, 1)))])
 
     def norm(self, x, channels):
         draw = self.random.uniform
@@ -68,13 +70,13 @@ def mobilefacenet(path):
             step, wide, start = (stride if number == 0 else 1), into * expand, x
             x = g.prelu(g.conv(x, into, wide, 1), wide)
             x = g.prelu(g.conv(x, wide, wide, 3, stride=step, groups=wide), wide)
-            x = g.conv(x, wide, out, 1)
+            x = g.conv(x, wide, out, 1, gain=QUIET)
             if step == 1 and into == out:
                 x = g.node("Add", [x, start])
             into = out
     x = g.prelu(g.conv(x, 128, 512, 1), 512)
     x = g.conv(x, 512, 512, 7, groups=512, pad=0)
-    x = g.conv(x, 512, 128, 1)
+    x = g.conv(x, 512, 128, 1, gain=1)
     g.write(path, g.node("Flatten", [x]), 128)
 
 
@@ -87,11 +89,12 @@ def iresnet50(path):
             step, start = (2 if number == 0 else 1), x
             x = g.norm(x, into)
             x = g.prelu(g.conv(x, into, out, 3), out)
-            x = g.conv(x, out, out, 3, stride=step)
+            x = g.conv(x, out, out, 3, stride=step, gain=QUIET)
             x = g.node("Add", [x, g.conv(start, into, out, 1, stride=step) if number == 0 else start])
             into = out
     x = g.node("Flatten", [g.norm(x, 512)])
-    matrix = g.random.normal(0, np.sqrt(1 / 25088), (25088, 512))
+    # As small as the last batch norm of a trained one leaves its numbers.
+    matrix = g.random.normal(0, 0.1 * np.sqrt(1 / 25088), (25088, 512))
     x = g.node("Gemm", [x, g.weight(matrix), g.weight(np.zeros(512))])
     g.write(path, x, 512)
 

@@ -149,10 +149,8 @@ fn outcome(best: Option<(f64, Option<f64>)>, liveness: Option<f64>, rule: &Rule)
             [liveness, of_best].iter().all(|logit| logit.is_some_and(|is| is >= wanted))
         }
     };
-    match Outcome::of(score, rule.threshold, rule.doubt) {
-        Outcome::Match if !is_living => Outcome::ReferToStaff,
-        outcome => outcome,
-    }
+    let outcome = Outcome::of(score, rule.threshold, rule.doubt);
+    if outcome == Outcome::Match && !is_living { Outcome::ReferToStaff } else { outcome }
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ pub enum FaceError {
     /// Neither JPEG, PNG nor JPEG 2000, whatever the file's name says.
     #[error("not a picture in JPEG, PNG or JPEG 2000: convert it to one of them")]
     PictureFormat,
-    /// More bytes than [`crate::decode::BYTES_MAX`].
+    /// More bytes than [`crate::decode::BYTES_MAX`] or [`crate::decode::JP2_BYTES_MAX`].
     #[error(
-        "the picture's file has {bytes} bytes, {} are the most: save it smaller",
-        crate::decode::BYTES_MAX
+        "the picture's file has {bytes} bytes, {} are the most (JPEG 2000: {}): save it smaller",
+        crate::decode::BYTES_MAX,
+        crate::decode::JP2_BYTES_MAX
     )]
     PictureBytes {
         /// The file's size in bytes.

@@ -130,7 +130,7 @@ fn one_round(
         output: &feed.output,
         runs,
     };
-    let (ours, theirs) = if round % 2 == 0 {
+    let (ours, theirs) = if round.is_multiple_of(2) {
         let ours = run(subject, runs)?;
         (ours, runtime.run(&ask)?)
     } else {

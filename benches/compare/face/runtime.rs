@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shikaku_benches::BenchError;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// What it is asked, as `onnxruntime_peer.py` describes it.
@@ -55,7 +55,7 @@ fn failed(program: &str, said: String) -> BenchError {
 }
 
 impl Runtime {
-    pub(super) fn start(python: &PathBuf, programs: &Path) -> Result<Self, BenchError> {
+    pub(super) fn start(python: &Path, programs: &Path) -> Result<Self, BenchError> {
         let mut command = program(python, programs, "onnxruntime_peer.py");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(BenchError::io("onnxruntime_peer.py"))?;

@@ -1,6 +1,6 @@
 //! The format of the card's photograph.
 
-use super::{JP2_PIXELS_MAX, Picture, check_size};
+use super::{JP2_BYTES_MAX, JP2_PIXELS_MAX, Picture, check_size};
 use crate::FaceError;
 use hayro_jpeg2000 as jp2;
 use zeroize::Zeroize;
@@ -9,6 +9,11 @@ use zeroize::Zeroize;
 const COMPONENTS_MAX: u16 = 4;
 /// The most tiles: a card's photograph has one, and each costs memory however small it is.
 const TILES_MAX: u64 = 64;
+/// The least side of a precinct, as a power of 2: each costs memory, and a picture of precincts of a
+/// few pixels takes hundreds of megabytes. Encoders make them of 128 pixels, or one of the whole.
+const PRECINCT_MIN: u8 = 4;
+/// The most segments of a head, and of each tile's: each component may have two of its own.
+const SEGMENTS_MAX: usize = 128;
 /// The most boxes around the picture that are looked at.
 const BOXES_MAX: usize = 64;
 
@@ -82,13 +87,72 @@ fn codestream(bytes: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// Whether no head of the codestream, the main one or a tile's, asks for tiny precincts (COD and COC,
+/// A.6.1 and A.6.2). Not when a head is cut off.
+fn has_fair_precincts(codestream: &[u8]) -> bool {
+    const COD: u8 = 0x52;
+    const COC: u8 = 0x53;
+    const SOT: u8 = 0x90;
+    const SOD: u8 = 0x93;
+    const END: u8 = 0xd9;
+    // Behind the first marker, which has no segment.
+    let Some(mut rest) = codestream.get(2..) else { return false };
+    let mut tile_part: &[u8] = &[];
+    for _ in 0..SEGMENTS_MAX * usize::try_from(TILES_MAX).unwrap_or(1) {
+        let marker = match rest {
+            [0xff, SOD, ..] => {
+                // To the next tile's part; a length of 0 goes to the end.
+                let length = tile_part.get(6..10).and_then(|four| four.try_into().ok());
+                let length = length.map_or(0, u32::from_be_bytes) as usize;
+                match tile_part.get(length..) {
+                    Some(next) if length > 0 && next.len() < rest.len() => rest = next,
+                    _ => return true,
+                }
+                continue;
+            }
+            [0xff, END, ..] => return true,
+            [0xff, marker, ..] => *marker,
+            // Behind the last tile's part: the decoder's matter.
+            _ => return !tile_part.is_empty(),
+        };
+        if marker == SOT {
+            tile_part = rest;
+        }
+        let Some(length) = rest.get(2..4).and_then(|two| two.try_into().ok()) else { return false };
+        let end = 2 + usize::from(u16::from_be_bytes(length)).max(2);
+        let Some(segment) = rest.get(4..end) else { return false };
+        // Where the style stands, and behind how many bytes the precincts, if it says that there are.
+        let sizes = match (marker, segment) {
+            (COD, [style, ..]) if style & 1 == 1 => segment.get(10..),
+            // The component's number has one byte, since there are few.
+            (COC, [_, style, ..]) if style & 1 == 1 => segment.get(7..),
+            _ => None,
+        };
+        let is_tiny = |size: &u8| size & 0x0f < PRECINCT_MIN || size >> 4 < PRECINCT_MIN;
+        if sizes.is_some_and(|sizes| sizes.iter().any(is_tiny)) {
+            return false;
+        }
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    false
+}
+
 /// In strict mode: what the standard forbids is refused, not guessed at.
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture, FaceError> {
     let damaged = |error: jp2::error::DecodeError| FaceError::PictureDamaged {
         format: "JPEG 2000",
         reason: error.to_string(),
     };
+    if !codestream(bytes).is_some_and(has_fair_precincts) {
+        return Err(FaceError::PictureDamaged {
+            format: "JPEG 2000",
+            reason: "its head is cut off, or its precincts are smaller than 16 pixels".to_owned(),
+        });
+    }
     let settings = jp2::DecodeSettings { strict: true, ..jp2::DecodeSettings::default() };
+    if bytes.len() > JP2_BYTES_MAX {
+        return Err(FaceError::PictureBytes { bytes: bytes.len() });
+    }
     let size = Size::of(bytes).ok_or_else(|| FaceError::PictureDamaged {
         format: "JPEG 2000",
         reason: "it has no size".to_owned(),

@@ -15,6 +15,8 @@ use zeroize::Zeroize;
 
 /// The most bytes of a file: a 1280x720 camera frame has 0.3 MB, a card's photograph 5 kB.
 pub const BYTES_MAX: usize = 8 << 20;
+/// The most bytes of a JPEG 2000: a card's photograph has at most 20 kB, and each byte can be a packet.
+pub const JP2_BYTES_MAX: usize = 1 << 20;
 /// The shortest side in pixels in which a face could be.
 pub const SIDE_MIN: u32 = 16;
 /// The longest side in pixels.

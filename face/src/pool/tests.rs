@@ -4,8 +4,8 @@ use super::*;
 use crate::detect::NoFace;
 use crate::quality::Advice;
 use crate::verify::Embedding;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Condvar, Mutex};
 
 /// What a frame's first byte makes the eyes do.
 const GOOD: u8 = 0;
@@ -13,9 +13,32 @@ const PANIC: u8 = 1;
 const HANG: u8 = 2;
 const FAIL: u8 = 3;
 
+/// Where eyes wait while it is closed.
+#[derive(Default)]
+struct Gate {
+    is_closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn close(&self) {
+        *self.is_closed.lock().unwrap() = true;
+    }
+
+    fn open(&self) {
+        *self.is_closed.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let is_closed = self.is_closed.lock().unwrap();
+        drop(self.opened.wait_while(is_closed, |is_closed| *is_closed).unwrap());
+    }
+}
+
 /// Eyes that hang until the test lets them go.
 struct Scripted {
-    gate: Arc<Mutex<()>>,
+    gate: Arc<Gate>,
 }
 
 impl Scripted {
@@ -23,7 +46,7 @@ impl Scripted {
         match bytes {
             [GOOD, ..] => Ok(()),
             [HANG, ..] => {
-                drop(self.gate.lock().unwrap_or_else(|held| held.into_inner()));
+                self.gate.pass();
                 Ok(())
             }
             [FAIL, ..] => Err(FaceError::PictureFormat),
@@ -47,7 +70,7 @@ impl Eyes for Scripted {
 /// A pool of scripted eyes, and how often a state was made.
 struct Stage {
     pool: FacePool,
-    gate: Arc<Mutex<()>>,
+    gate: Arc<Gate>,
     built: Arc<AtomicUsize>,
 }
 
@@ -63,7 +86,7 @@ fn rule() -> Rule {
 }
 
 fn stage(settings: PoolSettings) -> Stage {
-    let gate = Arc::new(Mutex::new(()));
+    let gate = Arc::new(Gate::default());
     let built = Arc::new(AtomicUsize::new(0));
     let build = {
         let (gate, built) = (Arc::clone(&gate), Arc::clone(&built));
@@ -137,12 +160,12 @@ async fn a_panic_costs_one_request_and_the_actor_gets_a_new_state() {
 #[actix_rt::test]
 async fn who_finds_the_pool_full_hears_so_at_once() {
     let Stage { pool, gate, .. } = stage(one_worker());
-    let held = gate.lock().unwrap();
+    gate.close();
     // One is worked on, one waits.
     let taken = [look_beside(&pool, HANG), look_beside(&pool, GOOD)];
     until(|| pool.metrics().in_flight == 2).await;
     assert!(matches!(look(&pool, GOOD).await, Err(FaceError::PoolBusy { limit: 2 })));
-    drop(held);
+    gate.open();
     for one in taken {
         assert!(is_looked_at(&one.await.unwrap()));
     }
@@ -152,12 +175,12 @@ async fn who_finds_the_pool_full_hears_so_at_once() {
 #[actix_rt::test]
 async fn who_waits_too_long_is_told_and_not_worked_on() {
     let Stage { pool, gate, .. } = stage(one_worker());
-    let held = gate.lock().unwrap();
+    gate.close();
     let taken = look_beside(&pool, HANG);
     until(|| pool.metrics().in_flight == 1).await;
     let hasty = with_settings(&pool, PoolSettings { wait_ms: 1, ..one_worker() });
     assert!(matches!(look(&hasty, PANIC).await, Err(FaceError::PoolLate)));
-    drop(held);
+    gate.open();
     assert!(is_looked_at(&taken.await.unwrap()));
     assert_eq!((pool.metrics().late, pool.metrics().panicked), (1, 0));
 }
@@ -167,11 +190,11 @@ async fn an_actor_that_hangs_is_replaced_and_ends_when_it_comes_back() {
     let Stage { pool, gate, built } = stage(PoolSettings { hung_max: 1, ..one_worker() });
     let hasty = with_settings(&pool, PoolSettings { work_ms: 1, ..one_worker() });
     for round in 1..=2 {
-        let held = gate.lock().unwrap();
+        gate.close();
         assert!(matches!(look(&hasty, HANG).await, Err(FaceError::PoolHung)));
         assert!(is_looked_at(&look(&pool, GOOD).await), "another actor took its place");
         assert_eq!((built.load(Ordering::SeqCst), pool.metrics().hanging), (1 + round, 1));
-        drop(held);
+        gate.open();
         // Its place among those that may hang is free again.
         until(|| pool.metrics().hanging == 0).await;
     }
@@ -183,11 +206,11 @@ async fn an_actor_that_hangs_is_replaced_and_ends_when_it_comes_back() {
 async fn a_pool_whose_actors_all_hang_is_not_ready_until_one_comes_back() {
     let Stage { pool, gate, .. } = stage(PoolSettings { hung_max: 0, ..one_worker() });
     let hasty = with_settings(&pool, PoolSettings { work_ms: 1, ..one_worker() });
-    let held = gate.lock().unwrap();
+    gate.close();
     assert!(matches!(look(&hasty, HANG).await, Err(FaceError::PoolHung)));
     assert!(!pool.is_ready());
     assert!(matches!(look(&pool, GOOD).await, Err(FaceError::PoolStopped)));
-    drop(held);
+    gate.open();
     until(|| pool.is_ready()).await;
     assert!(is_looked_at(&look(&pool, GOOD).await));
     assert_eq!(pool.metrics().replaced, 0);
@@ -196,11 +219,11 @@ async fn a_pool_whose_actors_all_hang_is_not_ready_until_one_comes_back() {
 #[actix_rt::test]
 async fn an_asker_who_leaves_loses_no_actor() {
     let Stage { pool, gate, .. } = stage(one_worker());
-    let held = gate.lock().unwrap();
+    gate.close();
     let leaver = look_beside(&pool, HANG);
     until(|| pool.metrics().in_flight == 1).await;
     leaver.abort();
-    drop(held);
+    gate.open();
     until(|| pool.metrics().in_flight == 0).await;
     assert!(is_looked_at(&look(&pool, GOOD).await));
 }
