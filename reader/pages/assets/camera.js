@@ -34,7 +34,7 @@ function troubleOf(error) {
  * `node` is what to show, `progress(used, of)` draws how far it has come, `stop()` ends everything and forgets it.
  */
 export function startCamera(send, failed, label) {
-  const video = element("video", { autoplay: true, playsinline: true, "aria-label": label, role: "img" });
+  const video = element("video", { autoplay: true, playsinline: true, "aria-label": label });
   video.muted = true;
   const guide = document.createElementNS(SVG, "svg");
   guide.setAttribute("viewBox", "0 0 100 125");
