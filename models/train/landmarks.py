@@ -46,10 +46,11 @@ class Crops:
 
     def cut(self, pictures: torch.Tensor) -> torch.Tensor:
         """The crops of pictures; beyond the edge its pixels go on."""
-        y, x = np.mgrid[0:SIDE, 0:SIDE].astype("f4")
-        grid = np.stack([x, y], -1).reshape(1, -1, 2)
-        places = (self.back(np.broadcast_to(grid, (len(pictures), SIDE * SIDE, 2))) + 0.5) / (RENDER / 2) - 1
-        places = torch.from_numpy(places.reshape(-1, SIDE, SIDE, 2).astype("f4")).to(pictures.device)
+        # The same map between -1..1 over the crop and -1..1 over the render.
+        middle = self.turn.sum(2) * (SIDE - 1) / 2 + self.move
+        maps = np.concatenate([self.turn * SIDE / RENDER, ((middle + 0.5) * 2 / RENDER - 1)[..., None]], 2)
+        maps = torch.from_numpy(maps.astype("f4"))
+        places = F.affine_grid(maps, [len(pictures), 1, SIDE, SIDE], align_corners=False).to(pictures.device)
         return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
 
     @staticmethod
