@@ -2,7 +2,7 @@
 //! refused by name.
 //!
 //! `testdata/v2/log.bin` is a change log as version 0.1 wrote it: its records, each behind its
-//! length (u32 big endian). A log holds whole values, so the shards made from it have every record
+//! length (u32 big endian); `UPDATE=1` writes it. A log holds whole values, so the shards made from it have every record
 //! of every table in that version. A release that writes another version adds a folder of its own
 //! and leaves this one alone.
 
@@ -24,7 +24,7 @@ use shikaku_domain::{
 };
 use std::path::Path;
 
-const LOG: &[u8] = include_bytes!("../testdata/v2/log.bin");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/v2/log.bin");
 const AT: u64 = 1_793_491_200;
 const FILE: FileId = FileId::from_digest([9; 32]);
 
@@ -114,12 +114,13 @@ fn written_now() -> Vec<LogRecord> {
     writer.log().read_from(Position::START.next(), usize::MAX).unwrap()
 }
 
-fn frozen() -> Vec<&'static [u8]> {
-    let (mut rest, mut records) = (LOG, Vec::new());
+fn frozen() -> Vec<Vec<u8>> {
+    let log = std::fs::read(LOG).unwrap();
+    let (mut rest, mut records) = (&*log, Vec::new());
     while let Some((length, more)) = rest.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap();
         let (record, more) = more.split_at(length);
-        records.push(record);
+        records.push(record.to_vec());
         rest = more;
     }
     records
@@ -130,7 +131,7 @@ fn options(folder: &Path) -> StoreOptions {
 }
 
 /// A store whose log has these bytes, and no shard yet.
-fn store_of(folder: &Path, records: &[&[u8]]) -> StoreOptions {
+fn store_of(folder: &Path, records: &[Vec<u8>]) -> StoreOptions {
     let options = options(folder);
     std::fs::create_dir(&options.path).unwrap();
     format::write(&options.path, Format::Here(options.shards)).unwrap();
@@ -166,8 +167,7 @@ fn what_this_version_writes_is_what_is_frozen() {
         let sized = |record: &Vec<u8>| {
             [&u32::try_from(record.len()).unwrap().to_be_bytes()[..], record].concat()
         };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v2/log.bin");
-        std::fs::write(path, now.iter().flat_map(sized).collect::<Vec<_>>()).unwrap();
+        std::fs::write(LOG, now.iter().flat_map(sized).collect::<Vec<_>>()).unwrap();
     }
     assert_eq!(frozen(), now, "new bytes need a new version, and this file stays as it is");
     let tables = written_now().into_iter().flat_map(|record| record.changes);
@@ -215,9 +215,9 @@ fn a_store_of_frozen_bytes_is_opened_used_and_verified() {
 #[test]
 fn a_log_record_of_a_later_version_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
-    let mut later = frozen()[3].to_vec();
-    later[0] = 2;
-    let options = store_of(folder.path(), &[frozen()[0], frozen()[1], frozen()[2], &later]);
+    let mut records = frozen();
+    records[3][0] = 2;
+    let options = store_of(folder.path(), &records);
     let error = refused(&options);
     let log = options.path.join("log");
     assert_eq!(error, StoreError::NewerRecord { path: log, table: "log" });
