@@ -87,10 +87,10 @@ pub fn remove_shadow(store: &Path) -> Result<(), StoreError> {
     }
     let log = folder.join("log");
     let lock = if log.exists() { Some(LocalLog::open(&log)) } else { None };
-    match lock {
-        Some(Err(StoreError::InUse { .. })) => return Err(StoreError::InUse { path: folder }),
-        // A damaged one is removed like any other.
-        Some(Ok(_) | Err(_)) | None => {}
+    // Held to the end, so that nobody begins to build meanwhile. A damaged one is removed like any
+    // other.
+    if let Some(Err(StoreError::InUse { .. })) = lock {
+        return Err(StoreError::InUse { path: folder });
     }
     let mut removed = folder.clone().into_os_string();
     removed.push(REMOVED);
