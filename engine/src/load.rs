@@ -144,12 +144,12 @@ fn load_here(files: &[PathBuf], how: How, config: &Config) -> Outcome {
 
 /// Loads everybody into the shadow of the store, which may be serving.
 pub(crate) fn load_shadow(files: &[PathBuf], config: &Config) -> Outcome {
-    let store = Store::open_shadow(&store_options(config)).map_err(|error| match error {
-        StoreError::InUse { .. } => {
-            let error = ShadowError::UnderWay;
-            format!("{}: {error}\n{}", error.code(), error.ja())
+    let store = Store::open_shadow(&store_options(config)).map_err(|error| {
+        if !matches!(error, StoreError::InUse { .. }) {
+            return with_code(&error);
         }
-        error => with_code(&error),
+        let error = ShadowError::UnderWay;
+        format!("{}: {error}\n{}", error.code(), error.ja())
     })?;
     load_into(store, files, How::InBulk, config).map_err(|error| {
         const ADVICE: &str =

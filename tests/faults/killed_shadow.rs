@@ -20,7 +20,7 @@ const FILE_PERSONS: usize = 20;
 /// Files that are there before the first shadow.
 const FILES_BEFORE: usize = 100;
 /// A life of the engine lasts at most so long after its start, and so does one of the builder.
-const LIFE_MS_MAX: u64 = 1_500;
+const LIFE_MS_MAX: u64 = 2_500;
 /// There are this many lives for each ten kills of the engine in the other tests.
 const KILLS_OF_TEN: u64 = 3;
 /// Acknowledged files looked at after each restart, beside the last ones.

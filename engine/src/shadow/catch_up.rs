@@ -66,9 +66,6 @@ pub(super) fn prepare(shadows: &Shadows, size: Size) -> Result<Prepared, ShadowE
     let (mut writer, writers, reader) = store.into_parts();
     let shards = InPlace::new(writers);
     let serving = shadows.stores.current();
-    if size == Size::Checked {
-        check_size(&serving.reader, &reader, shadows.options.removal_percent_max)?;
-    }
     let mut attempt = [0; 16];
     SystemRandom::new().fill(&mut attempt).map_err(|_| ShadowError::Fault)?;
     let mut carrier = CardCarrier::new(attempt, &serving.reader);
@@ -86,6 +83,9 @@ pub(super) fn prepare(shadows: &Shadows, size: Size) -> Result<Prepared, ShadowE
     };
     let Prepared { writer, shards, reader, rest, .. } = &mut prepared;
     rest.load_files(shadows, &serving, (writer, shards, reader), Files::Loaded)?;
+    if size == Size::Checked {
+        check_size(&serving.reader, reader, shadows.options.removal_percent_max)?;
+    }
     loop {
         let changes = rest.carrier.read(&*serving.writer.blocking_lock())?;
         let is_all = changes.is_all();

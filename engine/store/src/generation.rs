@@ -87,7 +87,8 @@ pub fn remove_shadow(store: &Path) -> Result<(), StoreError> {
     }
     let log = folder.join("log");
     let lock = if log.exists() { Some(LocalLog::open(&log)) } else { None };
-    // A damaged one is removed like any other.
+    // Held to the end, so that nobody begins to build meanwhile. A damaged one is removed like any
+    // other.
     if let Some(Err(StoreError::InUse { .. })) = lock {
         return Err(StoreError::InUse { path: folder });
     }
