@@ -132,7 +132,7 @@ fn with_more(value: Value) -> Value {
             Value::Object(more)
         }
         Value::Array(items) => Value::Array(items.into_iter().map(with_more).collect()),
-        other => other,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 
