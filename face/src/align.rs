@@ -249,7 +249,6 @@ pub(crate) fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Channels;
     use proptest::prelude::*;
 
     proptest! {
