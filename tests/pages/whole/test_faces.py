@@ -102,7 +102,6 @@ def test_somebody_else_is_not_recognised_and_is_offered_pin_and_staff(before, pl
 def test_a_printed_photograph_of_the_holder_is_not_recognised(before, place):
     desk = before("printed")
     desk.shows_face("shown-printed")
-    desk.kiosk.wait_for_selector("main.visualWaiting, main.faceUnknown, #advice:not(.good)")
     desk.kiosk.wait_for_selector("main.visualWaiting, main.faceUnknown")
     desk.photograph("face-printed")
     assert not any("outcome=Match" in audit for audit in audits(place)[-1:])
