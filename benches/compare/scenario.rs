@@ -137,7 +137,7 @@ pub(super) fn measure(name: Name, args: &Args, out: &Path) -> Result<String, Ben
         command.args(["--label", &format!("commit={commit}")]);
     }
     command.arg("--json").arg(&json).arg("--html").arg(&page);
-    let play = || centre.finish("shikaku-loadgen", &mut command);
+    let mut play = || centre.finish("shikaku-loadgen", &mut command);
     let (finished, sent) = match lines {
         0 => (play(), None),
         lines => {
