@@ -64,6 +64,9 @@ declarations! {
     RESIDENT: Gauge "oqs_store_resident_bytes" [] "Memory of the copy of all entries; 0 while there is none and the cache answers.";
     DISK_FREE: Gauge "oqs_store_disk_free_bytes" [] "Bytes that the engine may still write where the store lies.";
     INSURERS: Gauge "oqs_insurers" [] "Insurers known.";
+    FACES: Counter "oqs_face_pictures_total" ["result"] "Photographs of cards and frames that were looked at, by what came of them.";
+    FACES_HELD: Gauge "oqs_faces_held" [] "Faces of cards' photographs in memory, to be compared with frames.";
+    FACE_WORKERS: Gauge "oqs_face_workers" [] "Face actors that can work; 0 where faces are not compared.";
     READY: Gauge "oqs_ready" [] "1 while the engine takes requests.";
     CERTIFICATE: Gauge "oqs_server_certificate_days" [] "Days until the server certificate expires.";
     BUILD: Gauge "oqs_build_info" ["version"] "Always 1; the label says which build this is.";
@@ -82,6 +85,8 @@ pub enum Interface {
     V1,
     /// `/v1/card/…`.
     Card,
+    /// `/v1/face/…`.
+    Face,
     /// `/v1/members`.
     Members,
     /// Anything else.
@@ -90,12 +95,13 @@ pub enum Interface {
 
 impl Interface {
     /// Every interface.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OqsJson,
         Self::OqsAuth,
         Self::OqsXml,
         Self::V1,
         Self::Card,
+        Self::Face,
         Self::Members,
         Self::Other,
     ];
@@ -109,6 +115,7 @@ impl Interface {
             Self::OqsXml => "oqs_xml",
             Self::V1 => "v1",
             Self::Card => "card",
+            Self::Face => "face",
             Self::Members => "members",
             Self::Other => "other",
         }
@@ -120,6 +127,9 @@ const LINE_RESULTS: [&str; 6] =
     ["added", "changed", "unchanged", "withdrawn", "not_found", "rejected"];
 /// How a file can end.
 const FILE_RESULTS: [&str; 2] = ["complete", "failed"];
+/// What can come of a picture.
+const FACE_RESULTS: [&str; 7] =
+    ["card", "adjust", "more", "match", "no_match", "refer_to_staff", "failed"];
 /// Whose panics are caught.
 const WORKERS: [&str; 3] = ["eligibility", "intake", "shard"];
 
@@ -159,6 +169,11 @@ pub struct Metrics {
     /// Bytes that may still be written.
     pub disk_free: IntGauge,
     insurers: IntGauge,
+    faces: IntCounterVec,
+    /// Faces of photographs in memory.
+    pub faces_held: IntGauge,
+    /// Face actors that can work.
+    pub face_workers: IntGauge,
     /// 1 while the engine takes requests.
     pub ready: IntGauge,
     /// Days until the server certificate expires.
@@ -231,6 +246,9 @@ impl Metrics {
             resident: plain_gauge(RESIDENT)?,
             disk_free: plain_gauge(DISK_FREE)?,
             insurers: plain_gauge(INSURERS)?,
+            faces: from_zero(counter(FACES)?, &FACE_RESULTS),
+            faces_held: plain_gauge(FACES_HELD)?,
+            face_workers: plain_gauge(FACE_WORKERS)?,
             ready: plain_gauge(READY)?,
             certificate: plain_gauge(CERTIFICATE)?,
             registry,
@@ -272,6 +290,11 @@ impl Metrics {
     /// Counts an insurer's file by how it ended.
     pub fn intake_file(&self, result: &'static str) {
         self.files.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a picture by what came of it.
+    pub fn face(&self, result: &'static str) {
+        self.faces.with_label_values(&[result]).inc();
     }
 
     /// Records that the centre's data are as new as this, in Unix seconds.

@@ -13,6 +13,7 @@ use crate::actors::shard::ShardHandles;
 use crate::card::{CardTrust, Cards, Purpose, TrustFiles};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::face::Faces;
 use crate::http::health::{self, Health, PartCheck, Phase};
 use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
@@ -46,6 +47,9 @@ pub enum ServeError {
     /// Authorities and revocation lists of cards.
     #[error("{code}: {0}", code = .0.code())]
     CardTrust(#[from] crate::card::TrustError),
+    /// The models that compare faces.
+    #[error("{code}: {0}", code = .0.code())]
+    Face(#[from] shikaku_face::FaceError),
     /// Accounts and the token key.
     #[error("{code}: {0}", code = .0.code())]
     Account(#[from] crate::account::AccountError),
@@ -156,6 +160,7 @@ impl Parts {
         )?;
         let checkpoints = http::Checkpoints::new(Arc::clone(&writer), config.store.path.clone());
         let cards = config.card.as_ref().map(cards).transpose()?;
+        let faces = config.face.as_ref().map(|face| Faces::start(face, &metrics)).transpose()?;
         let intake = IntakeHandle::start(
             writer,
             Arc::clone(&shards),
@@ -173,6 +178,7 @@ impl Parts {
             log_ins: Semaphore::new(http::LOG_INS_MAX),
             intake,
             cards,
+            faces,
             recorder,
             checkpoints,
             uploads: http::Uploads::new(config)?,
@@ -206,12 +212,15 @@ impl Parts {
         let writable: PartCheck = Box::new(move || {
             reader.stats().shards.iter().all(|shard| shard.background_errors == 0)
         });
-        let parts: Vec<(&'static str, PartCheck)> = vec![
+        let mut parts: Vec<(&'static str, PartCheck)> = vec![
             ("store", writable),
             ("shards", Box::new(move || shards.alive())),
             ("intake", Box::new(move || intake.alive())),
             ("recorder", Box::new(move || recorder.alive())),
         ];
+        if let Some(faces) = self.shared.faces.clone() {
+            parts.push(("faces", Box::new(move || faces.is_ready())));
+        }
         let (reader, shared) = (self.reader.clone(), Arc::clone(&self.shared));
         let refresh = move || {
             let applied = reader.applied();
