@@ -1,6 +1,10 @@
 //! The engine's configuration: one TOML file, overridden by the environment, checked as a whole
 //! before any port opens.
 
+mod face;
+
+pub use face::Face;
+
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +15,7 @@ use thiserror::Error;
 const ENVIRONMENT_PREFIX: &str = "SHIKAKU_ENGINE_";
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The listener for facilities and insurers.
@@ -31,6 +35,9 @@ pub struct Config {
     pub accounts: Accounts,
     /// My Number cards; without this section they are refused.
     pub card: Option<Card>,
+    /// Comparing faces for readers that do not do it themselves; without this section the engine
+    /// loads no models and refuses pictures.
+    pub face: Option<Face>,
     /// Insurers' files.
     #[serde(default)]
     pub intake: Intake,
@@ -372,6 +379,9 @@ impl Config {
                 exists("card.crl", crl, "put the card authorities' revocation lists there")?;
             }
         }
+        if let Some(face) = &self.face {
+            exists("face.manifest", &face.manifest, "`shikaku-face check-model` checks one")?;
+        }
         exists("accounts.file", &self.accounts.file, "make one with `shikaku account add`")
     }
 
@@ -390,6 +400,7 @@ impl Config {
             Some(&mut self.accounts.token_key),
             card_trust,
             card_crl,
+            self.face.as_mut().map(|face| &mut face.manifest),
         ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
@@ -397,17 +408,6 @@ impl Config {
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
-        fn within<T: PartialOrd + std::fmt::Display + Copy>(
-            key: &'static str,
-            value: T,
-            range: std::ops::RangeInclusive<T>,
-        ) -> Result<(), ConfigError> {
-            if range.contains(&value) {
-                return Ok(());
-            }
-            let expected = format!("{} to {}", range.start(), range.end());
-            Err(ConfigError::Range { key, value: value.to_string(), expected })
-        }
         let server = &self.server;
         within("server.workers", server.workers, 1..=256)?;
         within("server.in_flight_max", server.in_flight_max, 1..=100_000)?;
@@ -429,6 +429,9 @@ impl Config {
             within("card.crl_grace_hours", card.crl_grace_hours, 0..=168)?;
             within("card.reload_seconds", card.reload_seconds, 1..=86_400)?;
             within("card.policies", card.policies.len(), 1..=16)?;
+        }
+        if let Some(face) = &self.face {
+            face.check_ranges()?;
         }
         within("store.shards", self.store.shards, 1..=64)?;
         within("store.cache_mib", self.store.cache_mib, 8..=1_048_576)?;
@@ -455,6 +458,18 @@ impl Config {
     }
 }
 
+fn within<T: PartialOrd + std::fmt::Display + Copy>(
+    key: &'static str,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let expected = format!("{} to {}", range.start(), range.end());
+    Err(ConfigError::Range { key, value: value.to_string(), expected })
+}
+
 /// Sets one key from an environment variable; variables of others are left alone.
 fn override_with(
     table: &mut toml::Table,
@@ -472,6 +487,7 @@ fn override_with(
     // A number or a flag is itself; everything else is text, so that paths need no quotes.
     let parsed = value.parse().map(toml::Value::Integer);
     let parsed = parsed.or_else(|_| value.parse().map(toml::Value::Boolean));
+    let parsed = parsed.or_else(|_| value.parse().map(toml::Value::Float));
     section.insert(key.to_ascii_lowercase(), parsed.unwrap_or(toml::Value::String(value)));
     Ok(())
 }

@@ -11,6 +11,7 @@ pub mod ca;
 pub mod card;
 pub mod clock;
 pub mod config;
+pub mod face;
 pub mod http;
 pub mod identity;
 pub mod intake;

@@ -68,6 +68,9 @@ declarations! {
     SHADOW: Gauge "oqs_shadow_stage" [] "The store that is built anew: 0 none, 1 begun, 2 brought up to date to take over.";
     SHADOW_STOP: Gauge "oqs_shadow_stop_seconds" [] "How long writing stood still when the last one took over.";
     INSURERS: Gauge "oqs_insurers" [] "Insurers known.";
+    FACES: Counter "oqs_face_pictures_total" ["result"] "Photographs of cards and frames that were looked at, by what came of them.";
+    FACES_HELD: Gauge "oqs_faces_held" [] "Faces of cards' photographs in memory, to be compared with frames.";
+    FACE_WORKERS: Gauge "oqs_face_workers" [] "Face actors that can work; 0 where faces are not compared.";
     READY: Gauge "oqs_ready" [] "1 while the engine takes requests.";
     CERTIFICATE: Gauge "oqs_server_certificate_days" [] "Days until the server certificate expires.";
     BUILD: Gauge "oqs_build_info" ["version"] "Always 1; the label says which build this is.";
@@ -86,6 +89,8 @@ pub enum Interface {
     V1,
     /// `/v1/card/…`.
     Card,
+    /// `/v1/face/…`.
+    Face,
     /// `/v1/members`.
     Members,
     /// Anything else.
@@ -94,12 +99,13 @@ pub enum Interface {
 
 impl Interface {
     /// Every interface.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OqsJson,
         Self::OqsAuth,
         Self::OqsXml,
         Self::V1,
         Self::Card,
+        Self::Face,
         Self::Members,
         Self::Other,
     ];
@@ -113,6 +119,7 @@ impl Interface {
             Self::OqsXml => "oqs_xml",
             Self::V1 => "v1",
             Self::Card => "card",
+            Self::Face => "face",
             Self::Members => "members",
             Self::Other => "other",
         }
@@ -124,6 +131,9 @@ const LINE_RESULTS: [&str; 6] =
     ["added", "changed", "unchanged", "withdrawn", "not_found", "rejected"];
 /// How a file can end.
 const FILE_RESULTS: [&str; 2] = ["complete", "failed"];
+/// What can come of a picture.
+const FACE_RESULTS: [&str; 7] =
+    ["card", "adjust", "more", "match", "no_match", "refer_to_staff", "failed"];
 /// Whose panics are caught.
 const WORKERS: [&str; 3] = ["eligibility", "intake", "shard"];
 
@@ -167,6 +177,11 @@ pub struct Metrics {
     /// How long writing stood still at the last switch.
     pub shadow_stop_seconds: Gauge,
     insurers: IntGauge,
+    faces: IntCounterVec,
+    /// Faces of photographs in memory.
+    pub faces_held: IntGauge,
+    /// Face actors that can work.
+    pub face_workers: IntGauge,
     /// 1 while the engine takes requests.
     pub ready: IntGauge,
     /// Days until the server certificate expires.
@@ -245,6 +260,9 @@ impl Metrics {
             shadow: plain_gauge(SHADOW)?,
             shadow_stop_seconds,
             insurers: plain_gauge(INSURERS)?,
+            faces: from_zero(counter(FACES)?, &FACE_RESULTS),
+            faces_held: plain_gauge(FACES_HELD)?,
+            face_workers: plain_gauge(FACE_WORKERS)?,
             ready: plain_gauge(READY)?,
             certificate: plain_gauge(CERTIFICATE)?,
             registry,
@@ -286,6 +304,11 @@ impl Metrics {
     /// Counts an insurer's file by how it ended.
     pub fn intake_file(&self, result: &'static str) {
         self.files.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a picture by what came of it.
+    pub fn face(&self, result: &'static str) {
+        self.faces.with_label_values(&[result]).inc();
     }
 
     /// Records that the centre's data are as new as this, in Unix seconds.

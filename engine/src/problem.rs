@@ -5,6 +5,7 @@
 //! Codes are never reused.
 
 use crate::card::CardError;
+use crate::face::FaceServiceError;
 use crate::intake::IntakeError;
 use crate::shadow::ShadowError;
 use shikaku_store::StoreError;
@@ -78,6 +79,9 @@ pub enum EngineError {
     /// A card, its session or its registration was refused.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// A picture was not looked at.
+    #[error(transparent)]
+    Face(#[from] FaceServiceError),
     /// Fields of a `/v1` request are wrong; each is listed in the problem.
     #[error("{} fields of the request are wrong", .0.len())]
     Fields(Vec<FieldProblem>),
@@ -267,6 +271,12 @@ impl EngineError {
                 Row { code: error.code(), status: 401, retry: AfterCorrection, ja: error.ja() }
             }
             Self::Card(error) => Row {
+                code: error.code(),
+                status: error.status(),
+                retry: error.retry(),
+                ja: error.ja().to_owned(),
+            },
+            Self::Face(error) => Row {
                 code: error.code(),
                 status: error.status(),
                 retry: error.retry(),

@@ -18,6 +18,8 @@ const QUOTAS_BEFORE_SWEEP: usize = 4_096;
 /// What checking a password takes of a bucket, in questions. It takes 60 ms of CPU, a question
 /// 10 µs; the bucket shares it out without shutting out a desk that mistyped.
 const LOG_IN_QUESTIONS: u32 = 10;
+/// What looking at a picture takes, in questions: 50 ms of CPU.
+const PICTURE_QUESTIONS: u32 = 10;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What a request takes of its facility's bucket.
@@ -27,6 +29,8 @@ pub enum Cost {
     Question,
     /// Checking a password: as much as ten questions.
     LogIn,
+    /// Looking at a picture: as much as ten questions.
+    Picture,
 }
 
 impl Cost {
@@ -34,6 +38,7 @@ impl Cost {
         match self {
             Self::Question => 1,
             Self::LogIn => LOG_IN_QUESTIONS,
+            Self::Picture => PICTURE_QUESTIONS,
         }
     }
 }

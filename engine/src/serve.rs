@@ -12,6 +12,7 @@ use crate::actors::resident::ResidentHandle;
 use crate::card::{CardTrust, Cards, Purpose, TrustFiles};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::face::Faces;
 use crate::http::health::{self, Health, PartCheck, Phase};
 use crate::http::{self, Shared, Worker};
 use crate::metrics::Metrics;
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// Authorities and revocation lists of cards.
     #[error("{code}: {0}", code = .0.code())]
     CardTrust(#[from] crate::card::TrustError),
+    /// The models that compare faces.
+    #[error("{code}: {0}", code = .0.code())]
+    Face(#[from] shikaku_face::FaceError),
     /// Accounts and the token key.
     #[error("{code}: {0}", code = .0.code())]
     Account(#[from] crate::account::AccountError),
@@ -155,6 +159,7 @@ impl Parts {
         let shadows =
             Shadows::new(shadow_options(config), Arc::clone(&stores), Arc::clone(&metrics));
         let cards = config.card.as_ref().map(cards).transpose()?;
+        let faces = config.face.as_ref().map(|face| Faces::start(face, &metrics)).transpose()?;
         let intake = IntakeHandle::start(
             Arc::clone(&stores),
             shadows.received().clone(),
@@ -171,6 +176,7 @@ impl Parts {
             log_ins: Semaphore::new(http::LOG_INS_MAX),
             intake,
             cards,
+            faces,
             recorder,
             checkpoints,
             shadows: Arc::new(shadows),
@@ -199,12 +205,15 @@ impl Parts {
             let stats = stores.borrow().reader.stats();
             stats.shards.iter().all(|shard| shard.background_errors == 0)
         });
-        let parts: Vec<(&'static str, PartCheck)> = vec![
+        let mut parts: Vec<(&'static str, PartCheck)> = vec![
             ("store", writable),
             ("shards", Box::new(move || shards.borrow().shards.alive())),
             ("intake", Box::new(move || intake.alive())),
             ("recorder", Box::new(move || recorder.alive())),
         ];
+        if let Some(faces) = self.shared.faces.clone() {
+            parts.push(("faces", Box::new(move || faces.is_ready())));
+        }
         let (stores, shared) = (Arc::clone(&self.stores), Arc::clone(&self.shared));
         let refresh = move || {
             let reader = &stores.borrow().reader;

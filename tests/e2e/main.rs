@@ -13,6 +13,8 @@ mod certificates;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod faces;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod insurer_files;

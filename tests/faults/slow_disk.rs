@@ -10,7 +10,7 @@ use shikaku_domain::Registration;
 use shikaku_tests::cards::{Card, trust_cards};
 use shikaku_tests::{Centre, Engine, wait_until};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -31,31 +31,36 @@ const VISITS: usize = 12;
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 
 /// A disk is slow as long as this lives.
-struct SlowDisk(Child);
+struct SlowDisk {
+    strace: Child,
+    /// It names each new thread, and would end if nobody could hear it.
+    _words: BufReader<ChildStderr>,
+}
 
 impl SlowDisk {
     /// Returns when every thread of the engine is held up.
     fn of(engine: &Engine) -> Self {
         let inject = format!("inject=fsync,fdatasync:delay_enter={DELAY_US}");
-        let mut child = Command::new("strace")
+        let mut strace = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject])
             .args(["-p", &engine.id().to_string()])
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace is missing; run the tests by ./dev test");
         let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let mut words = BufReader::new(strace.stderr.take().unwrap());
+        words.read_line(&mut line).unwrap();
         assert!(line.contains("attached"), "strace may not look at the engine: {line}");
-        Self(child)
+        Self { strace, _words: words }
     }
 }
 
 impl Drop for SlowDisk {
     fn drop(&mut self) {
         // It lets go of the engine when it is told to end, not when it is killed.
-        let id = self.0.id().to_string();
+        let id = self.strace.id().to_string();
         let _ = Command::new("kill").args(["-s", "INT", &id]).status();
-        let _ = self.0.wait();
+        let _ = self.strace.wait();
     }
 }
 

@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shikaku-domain", &[]),
     ("shikaku-wire", &["shikaku-domain"]),
     ("shikaku-store", &["shikaku-domain"]),
-    ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store"]),
+    ("shikaku-engine", &["shikaku-domain", "shikaku-wire", "shikaku-store", "shikaku-face"]),
     ("shikaku-card", &["shikaku-domain"]),
     ("shikaku-face", &["shikaku-page"]),
     ("shikaku-render", &[]),

@@ -1,6 +1,6 @@
 //! The description of `/v1` as OpenAPI 3.1, and a page to read and try it, served from the binary.
 
-use super::{card, eligibility, members};
+use super::{card, eligibility, face, members};
 use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
@@ -23,6 +23,9 @@ use utoipa_swagger_ui::SwaggerUi;
         card::card_eligibility,
         card::consents,
         card::withdrawal,
+        face::photograph,
+        face::frame,
+        face::let_go,
         members::upload,
         members::rejects,
         super::checkpoint::checkpoint,
@@ -34,6 +37,7 @@ use utoipa_swagger_ui::SwaggerUi;
     tags(
         (name = "facilities", description = "医療機関・薬局"),
         (name = "cards", description = "マイナンバーカード at the counter"),
+        (name = "faces", description = "顔認証 for readers that compare no faces themselves, where it is configured"),
         (name = "insurers", description = "保険者"),
     )
 )]

@@ -5,6 +5,7 @@ mod card;
 mod checkpoint;
 mod docs;
 mod eligibility;
+mod face;
 pub mod health;
 mod members;
 mod oqs;
@@ -24,6 +25,7 @@ use crate::actors::intake::IntakeHandle;
 use crate::actors::recorder::RecorderHandle;
 use crate::card::Cards;
 use crate::clock::Clock;
+use crate::face::Faces;
 use crate::metrics::Metrics;
 use crate::shadow::Shadows;
 use crate::tls::TlsReloader;
@@ -66,6 +68,8 @@ pub struct Shared {
     pub intake: IntakeHandle,
     /// Challenges and sessions of cards; `None` where cards are not configured.
     pub cards: Option<Cards>,
+    /// Compares faces; `None` where that is not configured.
+    pub faces: Option<Arc<Faces>>,
     /// Makes events of cards durable.
     pub recorder: RecorderHandle,
     /// Makes checkpoints for backups.
@@ -91,6 +95,7 @@ pub fn routes(config: &mut ServiceConfig) {
     // Addresses are tried in this order, so those of lookups come first.
     eligibility::routes(config);
     card::routes(config);
+    face::routes(config);
     oqs::routes(config);
     members::routes(config);
     checkpoint::routes(config);

@@ -1,4 +1,4 @@
-//! The JSON of `/v1/eligibility` and `/v1/card/…`, for programs written today: the interface's element names in
+//! The JSON of `/v1/eligibility`, `/v1/card/…` and `/v1/face/…`, for programs written today: the interface's element names in
 //! lowerCamelCase, ISO dates, booleans for yes and no, and every mistake of a request at once.
 //!
 //! Codes keep the values of the interface's tables, as strings.
@@ -6,6 +6,7 @@
 mod card;
 mod card_request;
 mod card_response;
+mod face;
 mod holder_answer;
 mod iso;
 mod request;
@@ -26,6 +27,7 @@ pub use card_response::{
     CardEligibilityResponse, CertificateState, ChallengeResponse, ConsentState, ConsentsResponse,
     ProposedPerson, RegisteredResponse, RegistrationResponse, SessionResponse,
 };
+pub use face::{FaceAudit, FaceCardResponse, FaceStepResponse};
 pub use holder_answer::HolderAnswer;
 pub use request::{EligibilityQuestion, EligibilityRequest, FieldProblem, parse_eligibility};
 pub use response::{
