@@ -32,15 +32,15 @@ impl<'c> Pictures<'c> {
         Self(centre)
     }
 
-    /// The card's photograph, grey as a card has it, as PNG.
+    /// The card's photograph, grey as a card has it, as JPEG.
     fn card(&self) -> Vec<u8> {
         let grey = fs::read(self.0.path("pictures/card.pgm")).unwrap();
         let header = b"P5\n378 472\n255\n";
         let pixels = grey.strip_prefix(header).unwrap().to_vec();
         let image = image::GrayImage::from_raw(378, 472, pixels).unwrap();
-        let mut png = std::io::Cursor::new(Vec::new());
-        image.write_to(&mut png, image::ImageFormat::Png).unwrap();
-        png.into_inner()
+        let mut jpeg = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        jpeg.into_inner()
     }
 
     /// The frames of a film.
@@ -69,7 +69,7 @@ impl<'e> Kiosk<'e> {
     }
 
     fn photograph(&self, picture: &[u8]) -> Reply {
-        self.send("POST", CARDS, "image/png", picture)
+        self.send("POST", CARDS, "image/jpeg", picture)
     }
 
     fn hold(&self, picture: &[u8]) -> String {

@@ -341,9 +341,9 @@ fn a_clock_that_is_set_back_ends_resumption_instead_of_prolonging_it() {
     let bench = Bench::new();
     let listener = bench.listener();
     for version in VERSIONS {
+        let client = bench.client(&facility(), version);
         bench.clock.set(NOW + 3_600);
         listener.reload().unwrap();
-        let client = bench.client(&facility(), version);
         connect(&listener, &client.config).unwrap();
         assert!(connect(&listener, &client.config).unwrap().is_resumed);
         bench.clock.set(NOW);

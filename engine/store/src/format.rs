@@ -70,7 +70,8 @@ fn read_within(
     let table: Option<Table> = text.parse().ok();
     let number = |key| table.as_ref()?.get(key)?.as_integer();
     let layout = number("layout").and_then(|layout| u32::try_from(layout).ok());
-    let (path_of_store, supported) = (store.to_owned(), *readable.end().max(&MOVED));
+    let path_of_store = store.to_owned();
+    let newest = *readable.end().max(&MOVED);
     let format = match layout {
         Some(MOVED) => {
             let generation = number("generation").and_then(|number| u32::try_from(number).ok());
@@ -80,10 +81,12 @@ fn read_within(
             let shards = number("shards").and_then(|shards| u16::try_from(shards).ok());
             shards.map(Format::Here)
         }
-        Some(found) if found > supported => {
+        Some(found) if found > newest => {
+            let supported = newest;
             return Err(StoreError::NewerFormat { path: path_of_store, found, supported });
         }
         Some(found) if found > 0 => {
+            let supported = *readable.end();
             return Err(StoreError::OlderFormat { path: path_of_store, found, supported });
         }
         Some(_) | None => None,
