@@ -6,7 +6,7 @@ use crate::decode::Picture;
 use crate::detect::Face;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 /// A face as a vector of length 1.
@@ -127,7 +127,7 @@ impl Liveness {
 }
 
 /// What a comparison comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The same person, at the false-match rate that was asked for.

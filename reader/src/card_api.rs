@@ -6,6 +6,7 @@
 
 mod answers;
 mod centre_clock;
+mod face;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,6 +31,8 @@ use answers::{
 };
 use centre_clock::{CentreClock, is_about_dates};
 
+pub(crate) use face::FaceFailure;
+
 /// Longest wait for one answer: shorter than a patient's screen stays.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Largest answer in bytes: an eligibility, and the same as a message.
@@ -37,6 +40,7 @@ const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// Connections kept open: the session's, and one for the counter.
 pub const CONNECTIONS: usize = 2;
 const SECONDS_PER_DAY: i64 = 86_400;
+const JSON: &str = "application/json";
 
 /// Codes of our own, for answers that the engine did not give.
 const UNREACHABLE: &str = "SHK-RDR-201";
@@ -203,32 +207,36 @@ impl CardApi {
     /// # Errors
     /// [`EngineFailure`] when no answer came.
     pub fn lookup(&self, question: &[u8]) -> Result<(u16, Vec<u8>), EngineFailure> {
-        self.exchange("/v1/eligibility", question)
+        self.exchange("/v1/eligibility", JSON, ANSWER_WITHIN, question)
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, EngineFailure> {
-        let (status, answer) = self.exchange(path, body.to_string().as_bytes())?;
+        let (status, answer) = self.exchange(path, JSON, ANSWER_WITHIN, body.to_string().as_bytes())?;
         if (200..300).contains(&status) {
             return serde_json::from_slice(&answer).map_err(|_| unreadable());
         }
-        let problem: Option<Problem> = serde_json::from_slice(&answer).ok();
-        let code = problem.map(|problem| problem.code).filter(|code| is_code(code));
+        let code = code_of(&answer);
         Err(EngineFailure {
             refusal: refusal_of(code.as_deref(), status),
             code: code.unwrap_or_else(|| UNEXPECTED.to_owned()),
         })
     }
 
-    fn exchange(&self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), EngineFailure> {
+    fn exchange(
+        &self,
+        path: &str,
+        kind: &str,
+        within: Duration,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), EngineFailure> {
         let failed = |error: ureq::Error| {
             tracing::warn!(%error, path, "the engine cannot be reached");
             let code = if is_about_dates(&error) { DATES } else { UNREACHABLE };
             EngineFailure { refusal: Refusal::Unavailable, code: code.to_owned() }
         };
         let request = self.agent.post(format!("{}{path}", self.base));
-        let request = request.config().timeout_global(Some(ANSWER_WITHIN)).build();
-        let mut response =
-            request.header("content-type", "application/json").send(body).map_err(failed)?;
+        let request = request.config().timeout_global(Some(within)).build();
+        let mut response = request.header("content-type", kind).send(body).map_err(failed)?;
         if let Some(date) = response.headers().get("date").and_then(|date| date.to_str().ok()) {
             self.centre.learn(date, self.clock.now());
         }
@@ -296,6 +304,12 @@ fn insurance_card_json(card: &InsuranceCard) -> Value {
 
 fn unreadable() -> EngineFailure {
     EngineFailure { refusal: Refusal::Other, code: UNREADABLE.to_owned() }
+}
+
+/// The engine's code in a refusal, if that is one of its own.
+fn code_of(answer: &[u8]) -> Option<String> {
+    let problem: Option<Problem> = serde_json::from_slice(answer).ok();
+    problem.map(|problem| problem.code).filter(|code| is_code(code))
 }
 
 /// Codes are shown to staff; a page of some gateway must not be.

@@ -243,7 +243,7 @@ impl Config {
             demo.cards = folder.join(&demo.cards);
         }
         if let Some(face) = &mut config.face {
-            face.manifest = folder.join(&face.manifest);
+            face.manifest = face.manifest.take().map(|manifest| folder.join(manifest));
         }
         if !config.kiosk.record.as_os_str().is_empty() {
             config.kiosk.record = folder.join(&config.kiosk.record);
@@ -322,6 +322,13 @@ impl Config {
         if let Some(face) = &self.face {
             let minutes = face.memory_minutes;
             within("face.memory_minutes", "1 to 1440", (1..=1440).contains(&minutes))?;
+            within("face.tries", "1 to 10", (1..=10).contains(&face.tries))?;
+            within(
+                "face.manifest",
+                "given, or face.engine = true without manifest, false_match_rate, frames and \
+                 attack_pass_rate, which are then the engine's",
+                face.is_one_of_both(),
+            )?;
         }
         let Some(card) = &self.card else { return Ok(()) };
         let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -347,7 +354,8 @@ impl Config {
     pub fn check_files(&self) -> Result<(), ReaderError> {
         HttpEngine::connect(&self.engine, self.exchange.workers)?;
         let Some(face) = &self.face else { return Ok(()) };
-        let manifest = Manifest::read(&face.manifest).map_err(ReaderError::Face)?;
+        let Some(manifest) = &face.manifest else { return Ok(()) };
+        let manifest = Manifest::read(manifest).map_err(ReaderError::Face)?;
         let rule = face.policy().rule(&manifest).map_err(ReaderError::Face)?;
         Pipeline::load(&manifest, &rule).map_err(ReaderError::Face)?;
         Ok(())

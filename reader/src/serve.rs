@@ -51,7 +51,7 @@ pub fn serve(
     let terminal = demo.map(|demo| terminal(demo, clock.as_ref())).transpose()?;
     let test_cards = demo.map(|demo| TestCards::open(&demo.cards, demo.port)).transpose()?;
     let system = System::new();
-    let faces = faces(config, terminal.is_some())?;
+    let faces = faces(config, terminal.is_some(), &api)?;
     let limits = limits(config, terminal.is_some());
     let parts = Parts {
         limits,
@@ -120,6 +120,7 @@ fn self_test_of(
     SelfTest {
         readers: reader_settings(card),
         api: api.clone(),
+        face_at_centre: config.face.as_ref().is_some_and(|face| face.engine),
         certificate: config.engine.certificate.clone(),
         folder: folder.to_owned(),
         clock: Arc::clone(clock),
@@ -146,7 +147,12 @@ fn limits(config: &Config, visual: bool) -> Limits {
         retry_ms: RETRY_MS,
         face_memory_ms: config.face.as_ref().map_or(0, |f| u64::from(f.memory_minutes) * 60_000),
         face_tries: config.face.as_ref().map_or(0, |face| face.tries),
-        offer: Offer { visual, face: config.face.is_some(), prescription: kiosk.prescription },
+        offer: Offer {
+            visual,
+            face: config.face.is_some(),
+            face_at_centre: config.face.as_ref().is_some_and(|face| face.engine),
+            prescription: kiosk.prescription,
+        },
     }
 }
 
@@ -163,12 +169,16 @@ fn terminal(demo: &DemoConfig, clock: &dyn Clock) -> Result<Arc<dyn TerminalKey>
 }
 
 /// What compares faces, before any port opens.
-fn faces(config: &Config, has_terminal: bool) -> Result<Option<Faces>, ReaderError> {
+fn faces(
+    config: &Config,
+    has_terminal: bool,
+    api: &CardApi,
+) -> Result<Option<Faces>, ReaderError> {
     let Some(face) = &config.face else { return Ok(None) };
     if !has_terminal {
         return Err(ReaderError::FaceWithoutTerminal);
     }
-    Faces::start(face).map(Some)
+    Faces::start(face, api).map(Some)
 }
 
 fn recorder(config: &Config, limits: Limits) -> Result<Option<Recorder>, ReaderError> {

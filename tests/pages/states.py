@@ -6,6 +6,7 @@ METHODS = [
     {"method": "face", "available": True},
 ]
 NO_FACE = [*METHODS[:2], {"method": "face", "available": False, "reason": "notInstalled"}]
+UNUSABLE = [*METHODS[:2], {"method": "face", "available": False, "reason": "photoUnusable"}]
 TRIED = [*METHODS[:2], {"method": "face", "available": False, "reason": "triedEnough"}]
 ADVICE = ["nobody", "several", "tooDark", "tooBright", "tooFar", "tooNear", "offCentre", "turnToCamera", "holdUpright", "holdStill"]
 MEDICAL = ["medication", "checkup", "diagnosis", "operation"]
@@ -25,6 +26,7 @@ def state(screen, step=None, session="s1", **more):
         "ask": [],
         "askPrescription": False,
         "canRegisterByCard": False,
+        "faceAtCentre": False,
         "camera": None,
         "candidate": None,
         "validity": None,
@@ -59,6 +61,7 @@ KIOSK = {
     "pinBlocked": state("pinBlocked", 3, triesLeft=0, methods=[METHODS[0] | {"available": False, "reason": "blocked"}, *METHODS[1:]]),
     "visualWaiting": state("visualWaiting", 3),
     "faceNumber": state("faceNumber", 3),
+    "faceNumberAtCentre": state("faceNumber", 3, faceAtCentre=True),
     "faceNumberAgain": state("faceNumber", 3, notice="wrongCardFace"),
     "faceCamera": state("faceCamera", 3, camera=camera()),
     "faceCameraAdvice": state("faceCamera", 3, camera=camera("tooFar", 1, 3)),
@@ -68,7 +71,7 @@ KIOSK = {
     "cameraRefused": state("cameraRefused", 3, methods=METHODS, code="SHK-RDR-301"),
     "cameraTrouble": state("cameraTrouble", 3, methods=METHODS, code="SHK-RDR-302"),
     "faceTrouble": state("faceTrouble", 3, methods=METHODS, code="SHK-RDR-304"),
-    "photoUnusable": state("photoUnusable", 3, methods=METHODS, code="SHK-RDR-305"),
+    "photoUnusable": state("photoUnusable", 3, methods=UNUSABLE, code="SHK-RDR-305"),
     "checking": state("checking", 3, secondsLeft=None),
     "registerOffer": state("registerOffer", canRegisterByCard=True),
     "registerOfferAgain": state("registerOffer", canRegisterByCard=True, notice="wrongNumber"),

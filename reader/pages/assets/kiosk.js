@@ -276,6 +276,7 @@ function hints() {
   const lines = [];
   if (state.triesLeft !== null && state.triesLeft !== undefined && state.screen !== "pinBlocked") lines.push(["tries", text("tries", { n: state.triesLeft })]);
   if (state.validity && state.screen === "done") lines.push([state.validity === "1" ? "good" : "look", text(`validity.${state.validity}`)]);
+  if (state.faceAtCentre) lines.push(["look", text("face.atCentre")]);
   if (state.notice) lines.push(["look", text(`notice.${state.notice}`, { days: state.days })]);
   return lines.map(([kind, line]) => element("p", { class: `hint ${kind}` }, line));
 }

@@ -7,6 +7,7 @@ const CHECKS = {
   card: ["リーダー上のカード", "Cards on readers", "リーダーを確かめてください。", "Check the reader."],
   engine: ["センターとの通信", "Connection to the centre", "ネットワークと設定 [engine] を確かめてください。", "Check the network and [engine] in the configuration."],
   cardService: ["カードによる確認", "Card service", "センターの運用者にコードを伝えてください。", "Tell the operator of the centre this code."],
+  faceService: ["センターでの顔照合", "Comparison of faces at the centre", "センターの運用者にコードを伝えるか、設定 [face] を外してください。", "Tell the operator of the centre this code, or leave [face] out."],
   clock: ["この機械の時計", "This machine's clock", "時刻合わせ(NTP)を確かめてください。センターの時計とのずれです。", "Check time synchronisation; this is the distance from the centre's clock."],
   certificate: ["施設の証明書", "Facility's certificate", "期限までに更新してください。", "Renew it before it ends."],
   folder: ["レセコン用フォルダー", "Receipt computer's folder", "フォルダーの場所と権限を確かめてください。", "Check the folder and its permissions."],

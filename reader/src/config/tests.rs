@@ -127,8 +127,30 @@ fn a_face_table_is_a_policy_with_defaults_and_rates_come_from_the_environment_to
     let minutes = [("SHIKAKU_READER_FACE_MEMORY_MINUTES", "0")];
     let error = parse(&format!("{MINIMAL}{FACE}"), &minutes).unwrap_err();
     assert!(error.to_string().contains("face.memory_minutes"), "{error}");
+    let tries = [("SHIKAKU_READER_FACE_TRIES", "11")];
+    let error = parse(&format!("{MINIMAL}{FACE}"), &tries).unwrap_err();
+    assert!(error.to_string().contains("face.tries"), "{error}");
     let unknown = format!("{MINIMAL}{FACE}threshold = 0.5");
     assert_eq!(parse(&unknown, &[]).unwrap_err().code(), "SHK-EXC-002");
+}
+
+#[test]
+fn faces_are_compared_here_or_by_the_engine_and_its_rule_is_not_ours() {
+    let with = |lines: &str| parse(&format!("{MINIMAL}\n[face]\n{lines}\n"), &[]);
+    let config = with("engine = true\ntries = 2").unwrap().face.unwrap();
+    assert!(config.engine && config.manifest.is_none());
+    assert!(with("manifest = \"m.toml\"\nfalse_match_rate = 0.01").is_ok());
+    for wrong in [
+        "",
+        "engine = false",
+        "engine = true\nmanifest = \"m.toml\"",
+        "engine = true\nfalse_match_rate = 0.01",
+        "engine = true\nframes = 3",
+        "engine = true\nattack_pass_rate = 0.0",
+    ] {
+        let error = with(wrong).unwrap_err();
+        assert!(error.to_string().contains("face.manifest"), "{wrong}: {error}");
+    }
 }
 
 #[test]

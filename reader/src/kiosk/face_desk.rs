@@ -2,55 +2,19 @@
 //! that is under way.
 //!
 //! The session says when to begin and when to forget; pages bring frames; the session hears what each
-//! came to. Neither the photograph nor a frame goes anywhere else: not to a page, a log or a disk.
+//! came to. Neither the photograph nor a frame goes anywhere but to [`Faces`]: not to a page, a log or a disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix_web::rt::{self, System};
-use shikaku_face::FaceError;
-use shikaku_face::attempt::{Attempt, Audit, Step};
-use shikaku_face::manifest::Manifest;
-use shikaku_face::pipeline::CardFace;
-use shikaku_face::pool::{FacePool, PoolSettings};
-use shikaku_face::quality;
-use shikaku_face::verify::Outcome;
+use actix_web::rt;
+use shikaku_face::attempt::Attempt;
 use zeroize::Zeroizing;
 
+use super::faces::{Card, Faces};
 use super::hub::{Input, Inputs};
-use crate::ReaderError;
+use crate::card_api::FaceFailure;
 use crate::clock::Clock;
-use crate::config::FaceConfig;
-use crate::session::{
-    Advice, Effect, Event, FaceTrouble, Look, Photo, SessionId, Ticket, Verdict, Watch,
-};
-
-/// Models that are loaded and tested, and whoever runs them.
-#[derive(Clone)]
-pub struct Faces {
-    pool: FacePool,
-    system: System,
-}
-
-impl Faces {
-    /// Loads and tests the models, and starts their actors in the system of this thread, which must
-    /// exist. Takes seconds.
-    ///
-    /// # Errors
-    /// When a model is not the manifest's, or no threshold keeps what the configuration promises.
-    pub fn start(config: &FaceConfig) -> Result<Self, ReaderError> {
-        let manifest = Manifest::read(&config.manifest).map_err(ReaderError::Face)?;
-        let pool = FacePool::start(&manifest, config.policy(), PoolSettings::default())
-            .map_err(ReaderError::Face)?;
-        let rule = pool.rule();
-        tracing::info!(
-            threshold = rule.threshold,
-            threshold_fmr = rule.threshold_fmr,
-            judges_liveness = rule.liveness.is_some(),
-            "The models that compare faces are ready."
-        );
-        Ok(Self { pool, system: System::current() })
-    }
-}
+use crate::session::{Effect, Event, FaceTrouble, Look, Photo, SessionId, Ticket, Watch};
 
 /// What became of a frame that a page sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +34,10 @@ enum Held {
     Nothing,
     /// The photograph is being made ready.
     Preparing(Ticket),
-    Ready(CardFace),
+    Ready(Card),
     Watching {
         watch: Watch,
-        card: CardFace,
+        card: Card,
         attempt: Attempt,
         /// Whether a frame is being looked at.
         is_looking: bool,
@@ -122,19 +86,21 @@ impl FaceDesk {
 
     fn prepare(&self, ticket: Ticket, photo: Photo) {
         *self.held() = Held::Preparing(ticket);
-        let is_begun = self.0.faces.clone().is_some_and(|Faces { pool, system }| {
-            let desk = self.clone();
-            system.arbiter().spawn(async move {
-                let end = pool.card(photo.into_bytes()).await;
-                desk.prepared(ticket, end);
-            })
+        let Some(faces) = self.0.faces.clone() else {
+            self.tell(Event::FacePrepared(ticket, Err(FaceTrouble::Broken)));
+            return;
+        };
+        let desk = self.clone();
+        let is_begun = faces.clone().spawn(async move {
+            let end = faces.card(photo.into_bytes()).await;
+            desk.prepared(ticket, end);
         });
         if !is_begun {
             self.tell(Event::FacePrepared(ticket, Err(FaceTrouble::Broken)));
         }
     }
 
-    fn prepared(&self, ticket: Ticket, end: Result<CardFace, FaceError>) {
+    fn prepared(&self, ticket: Ticket, end: Result<Card, FaceFailure>) {
         let mut held = self.held();
         // Whoever left meanwhile has left nothing.
         if !matches!(*held, Held::Preparing(awaited) if awaited == ticket) {
@@ -145,9 +111,9 @@ impl FaceDesk {
                 *held = Held::Ready(card);
                 Ok(())
             }
-            Err(error) => {
+            Err(failure) => {
                 *held = Held::Nothing;
-                Err(trouble_of(&error, FaceTrouble::PhotoUnusable))
+                Err(trouble_of(failure, FaceTrouble::PhotoUnusable))
             }
         };
         drop(held);
@@ -177,7 +143,7 @@ impl FaceDesk {
         seq: u64,
         frame: Zeroizing<Vec<u8>>,
     ) -> Frame {
-        let Some(Faces { pool, .. }) = self.0.faces.clone() else { return Frame::Stale };
+        let Some(faces) = self.0.faces.clone() else { return Frame::Stale };
         let (ticket, card, attempt) = {
             let mut held = self.held();
             let Held::Watching { watch, card, attempt, is_looking } = &mut *held else {
@@ -195,13 +161,13 @@ impl FaceDesk {
         let desk = self.clone();
         // A page that goes away must not leave the try waiting for an answer that nobody takes.
         let seen = rt::spawn(async move {
-            let end = pool.frame(&card, attempt, frame).await;
+            let end = faces.frame(card, attempt, frame).await;
             desk.seen(ticket, end)
         });
         seen.await.unwrap_or(Frame::Stale)
     }
 
-    fn seen(&self, ticket: Ticket, end: Result<(Attempt, Step), FaceError>) -> Frame {
+    fn seen(&self, ticket: Ticket, end: Result<(Attempt, Look), FaceFailure>) -> Frame {
         let mut held = self.held();
         let Held::Watching { watch, attempt, is_looking, .. } = &mut *held else {
             return Frame::Stale;
@@ -211,26 +177,17 @@ impl FaceDesk {
         }
         *is_looking = false;
         let end = match end {
-            Ok((next, step)) => {
+            Ok((next, look)) => {
                 *attempt = next;
-                Ok(step)
+                Ok(look)
             }
-            Err(error) => Err(error),
-        };
-        drop(held);
-        let end = match end {
-            Ok(Step::Adjust(advice)) => Ok(Look::Adjust(advice_of(advice))),
-            Ok(Step::More { used, of }) => Ok(Look::More { used, of }),
-            Ok(Step::Decided(outcome, audit)) => {
-                log(&audit);
-                Ok(Look::Decided(verdict_of(outcome)))
-            }
-            Err(error) if is_about_picture(&error) => {
-                tracing::warn!(code = error.code(), "a frame of the camera cannot be read");
+            Err(FaceFailure::Picture) => {
+                tracing::warn!("a frame of the camera cannot be read");
                 return Frame::Unreadable;
             }
-            Err(error) => Err(trouble_of(&error, FaceTrouble::Broken)),
+            Err(failure) => Err(trouble_of(failure, FaceTrouble::Broken)),
         };
+        drop(held);
         self.tell(Event::FaceSeen(ticket, end));
         Frame::Seen
     }
@@ -244,66 +201,15 @@ impl FaceDesk {
     }
 }
 
-/// What is left of a try: enough to answer for it, and nobody's score.
-fn log(audit: &Audit) {
-    let advice: Vec<_> =
-        audit.advice.iter().map(|(advice, times)| format!("{advice:?} {times}")).collect();
-    tracing::info!(
-        outcome = ?audit.outcome,
-        seen = audit.seen,
-        used = audit.used,
-        advice = advice.join(", "),
-        ms = audit.ms,
-        work_ms = audit.work_ms,
-        "A face was compared with its card's photograph."
-    );
-}
-
-fn is_about_picture(error: &FaceError) -> bool {
-    matches!(
-        error,
-        FaceError::PictureFormat
-            | FaceError::PictureBytes { .. }
-            | FaceError::PictureSize { .. }
-            | FaceError::PictureDamaged { .. }
-            | FaceError::PictureColours
-            | FaceError::PictureAnimated
-            | FaceError::CardFace { .. }
-    )
-}
-
-/// What an error means for the patient; `of_picture` when it is about the picture itself.
-fn trouble_of(error: &FaceError, of_picture: FaceTrouble) -> FaceTrouble {
-    if is_about_picture(error) {
-        return of_picture;
-    }
-    if matches!(error, FaceError::PoolBusy { .. } | FaceError::PoolLate) {
-        return FaceTrouble::Busy;
-    }
-    tracing::error!(code = error.code(), %error, "faces cannot be compared");
-    FaceTrouble::Broken
-}
-
-const fn verdict_of(outcome: Outcome) -> Verdict {
-    match outcome {
-        Outcome::Match => Verdict::Match,
-        Outcome::NoMatch => Verdict::NoMatch,
-        Outcome::ReferToStaff => Verdict::ReferToStaff,
-    }
-}
-
-const fn advice_of(advice: quality::Advice) -> Advice {
-    match advice {
-        quality::Advice::Nobody => Advice::Nobody,
-        quality::Advice::Several => Advice::Several,
-        quality::Advice::TooDark => Advice::TooDark,
-        quality::Advice::TooBright => Advice::TooBright,
-        quality::Advice::TooFar => Advice::TooFar,
-        quality::Advice::TooNear => Advice::TooNear,
-        quality::Advice::OffCentre => Advice::OffCentre,
-        quality::Advice::TurnToCamera => Advice::TurnToCamera,
-        quality::Advice::HoldUpright => Advice::HoldUpright,
-        quality::Advice::HoldStill => Advice::HoldStill,
+/// What a failure means for the patient; `of_picture` when it is about the picture itself.
+fn trouble_of(failure: FaceFailure, of_picture: FaceTrouble) -> FaceTrouble {
+    match failure {
+        FaceFailure::Picture => of_picture,
+        FaceFailure::Busy => FaceTrouble::Busy,
+        FaceFailure::Broken(code) => {
+            tracing::error!(code, "faces cannot be compared");
+            FaceTrouble::Broken
+        }
     }
 }
 

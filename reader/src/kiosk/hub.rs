@@ -11,7 +11,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::counter::{Counter, Now, Row};
 use super::desk::{EngineDesk, FileDesk};
-use super::face_desk::{FaceDesk, Faces};
+use super::face_desk::FaceDesk;
+use super::faces::Faces;
 use super::self_test::is_right;
 use crate::ReaderError;
 use crate::card_api::{CardApi, japan};

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::card_api::CardApi;
+use crate::card_api::{CardApi, FaceFailure};
 use crate::clock::Clock;
 use crate::pcsc::{Settings, survey};
 
@@ -23,7 +23,7 @@ const CLOCK_SECONDS_MAX: u64 = 60;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// `reader`, `card`, `engine`, `cardService`, `clock`, `certificate` or `folder`.
+    /// `reader`, `card`, `engine`, `cardService`, `faceService`, `clock`, `certificate` or `folder`.
     pub name: &'static str,
     /// Whether it is as it must be.
     pub ok: bool,
@@ -40,6 +40,8 @@ pub struct SelfTest {
     pub readers: Settings,
     /// The engine.
     pub api: CardApi,
+    /// Whether the engine is to compare faces.
+    pub face_at_centre: bool,
     /// PEM file of the facility's certificate.
     pub certificate: PathBuf,
     /// The folder of messages for the receipt computer.
@@ -54,7 +56,8 @@ impl SelfTest {
     pub fn run(&self) -> Vec<Check> {
         let (readers, engine) = (self.readers(), self.engine());
         let rest = [self.clock(), self.certificate(), self.folder()];
-        readers.into_iter().chain(engine).chain(rest).collect()
+        let face = self.face_at_centre.then(|| self.face_service());
+        readers.into_iter().chain(engine).chain(face).chain(rest).collect()
     }
 
     fn readers(&self) -> [Check; 2] {
@@ -89,6 +92,15 @@ impl SelfTest {
                 ]
             }
         }
+    }
+
+    /// What is no picture is refused as one by an engine that compares faces.
+    fn face_service(&self) -> Check {
+        let detail = match self.api.hold_face(&[]) {
+            Ok(_) | Err(FaceFailure::Picture | FaceFailure::Busy) => String::new(),
+            Err(FaceFailure::Broken(code)) => code,
+        };
+        Check { name: "faceService", ok: detail.is_empty(), detail, days: None }
     }
 
     /// Against the centre's, by the answer that was asked for just before.

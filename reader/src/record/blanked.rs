@@ -5,13 +5,14 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use shikaku_domain::Personal;
+use shikaku_face::verify::Outcome;
 use zeroize::Zeroizing;
 
 use crate::session::{
     Answer, Attributes, Candidate, CardFailure, CardSeen, Challenge, Consents, EngineFailure,
     Event, FaceTrouble, Information, InsuranceCard, Intent, Look, MatchingNumber, Method, Opened,
     Photo, Pin, Prescription, Registration, SessionId, Signed, StaffId, StaffIntent, Ticket,
-    TokenKind, Verdict,
+    TokenKind,
 };
 
 /// An event without anything secret or personal.
@@ -37,7 +38,7 @@ pub(crate) enum Blanked {
     /// A frame was looked at, which decided nothing.
     Looked { ticket: Ticket },
     /// The camera decided, or failed.
-    Recognised { ticket: Ticket, end: FaceEnd<Verdict> },
+    Recognised { ticket: Ticket, end: FaceEnd<Outcome> },
     /// A challenge came.
     Challenged { ticket: Ticket, end: EngineEnd<()> },
     /// An engine session was opened.
@@ -172,8 +173,8 @@ pub(super) fn blank(event: &Event, key: &[u8]) -> Blanked {
         }
         Event::FaceSeen(ticket, end) => match *end {
             Ok(Look::Adjust(_) | Look::More { .. }) => Blanked::Looked { ticket: *ticket },
-            Ok(Look::Decided(verdict)) => {
-                Blanked::Recognised { ticket: *ticket, end: FaceEnd::Ok(verdict) }
+            Ok(Look::Decided(outcome)) => {
+                Blanked::Recognised { ticket: *ticket, end: FaceEnd::Ok(outcome) }
             }
             Err(trouble) => Blanked::Recognised { ticket: *ticket, end: FaceEnd::Failed(trouble) },
         },

@@ -3,11 +3,13 @@
 use super::blanked::{answer, bytes};
 use super::*;
 use crate::session::{
-    Advice, Answer, CardSeen, Challenge, Consents, Information, Intent, Look, MatchingNumber,
-    Method, Offer, Opened, Photo, Pin, Registration, SessionId, Signed, Ticket, TokenKind, Verdict,
+    Answer, CardSeen, Challenge, Consents, Information, Intent, Look, MatchingNumber,
+    Method, Offer, Opened, Photo, Pin, Registration, SessionId, Signed, Ticket, TokenKind,
 };
 use proptest::prelude::*;
 use shikaku_domain::Personal;
+use shikaku_face::quality::Advice;
+use shikaku_face::verify::Outcome;
 use std::sync::Arc;
 
 const LIMITS: Limits = Limits {
@@ -19,7 +21,7 @@ const LIMITS: Limits = Limits {
     retry_ms: 2_000,
     face_memory_ms: 600_000,
     face_tries: 3,
-    offer: Offer { visual: true, face: true, prescription: true },
+    offer: Offer { visual: true, face: true, face_at_centre: false, prescription: true },
 };
 
 /// A whole way with secrets at each step; the session's name is random in truth.
@@ -58,7 +60,7 @@ fn way() -> Vec<Event> {
         Event::FacePrepared(Ticket(3), Ok(())),
         Event::FaceSeen(Ticket(4), Ok(Look::Adjust(Advice::TooDark))),
         Event::FaceSeen(Ticket(4), Ok(Look::More { used: 1, of: 3 })),
-        Event::FaceSeen(Ticket(4), Ok(Look::Decided(Verdict::NoMatch))),
+        Event::FaceSeen(Ticket(4), Ok(Look::Decided(Outcome::NoMatch))),
         does(8, Intent::ChooseMethod(Method::Pin)),
         does(9, Intent::Pin(Pin::new("7391".to_owned()).unwrap())),
         Event::Challenged(Ticket(5), Ok(Challenge { bytes: [7; 32], id: "SECRET".to_owned() })),

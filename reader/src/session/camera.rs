@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use shikaku_face::quality::Advice;
+use shikaku_face::verify::Outcome;
 use zeroize::Zeroizing;
 
 use super::facts::{Moment, SessionId, Ticket};
@@ -34,32 +36,6 @@ impl fmt::Debug for Photo {
     }
 }
 
-/// What a patient can do so that the next frame is of use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Advice {
-    /// Nobody is seen.
-    Nobody,
-    /// More than one person is seen.
-    Several,
-    /// Too little light on the face.
-    TooDark,
-    /// Too much of it.
-    TooBright,
-    /// Come nearer.
-    TooFar,
-    /// Step back.
-    TooNear,
-    /// Into the middle.
-    OffCentre,
-    /// Look into the camera.
-    TurnToCamera,
-    /// Hold the head upright.
-    HoldUpright,
-    /// Do not move.
-    HoldStill,
-}
-
 /// What one frame came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -73,19 +49,7 @@ pub enum Look {
         of: u32,
     },
     /// The try is over.
-    Decided(Verdict),
-}
-
-/// How a try ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// The person of the photograph, alive.
-    Match,
-    /// Somebody else.
-    NoMatch,
-    /// Not sure enough, or perhaps no living face: staff look.
-    ReferToStaff,
+    Decided(Outcome),
 }
 
 /// Why a face cannot be compared. Not a word about whose it is.

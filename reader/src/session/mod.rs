@@ -29,7 +29,7 @@ mod step;
 mod tests;
 mod view;
 
-pub use camera::{Advice, FaceTrouble, Look, Photo, Refusals, Verdict, Watch};
+pub use camera::{FaceTrouble, Look, Photo, Refusals, Watch};
 pub use digits::{MatchingNumber, Pin};
 pub use event::{Effect, Event, Proof, StaffIntent};
 pub use facts::{

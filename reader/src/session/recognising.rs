@@ -3,7 +3,9 @@
 //! Whoever compares faces holds the photograph from [`Effect::PrepareFace`] until
 //! [`Effect::ForgetFace`], which [`step`](super::step) asks for as soon as no stage needs it.
 
-use super::camera::{FaceTrouble, Look, Photo, Verdict, Watch};
+use shikaku_face::verify::Outcome;
+
+use super::camera::{FaceTrouble, Look, Photo, Watch};
 use super::digits::MatchingNumber;
 use super::event::Effect;
 use super::facts::{Method, Moment, Ticket};
@@ -22,6 +24,10 @@ impl State {
         let used = self.refusals.of(certificate, now);
         Some(self.limits.face_tries.saturating_sub(used))
     }
+
+    pub(super) fn photo_is_unusable(&self) -> bool {
+        self.patient.as_ref().is_some_and(|patient| patient.photo_is_unusable)
+    }
 }
 
 impl Stage {
@@ -37,7 +43,8 @@ impl Stage {
 impl Turn<'_> {
     /// Goes to the camera, or to what opens the photograph first.
     pub(super) fn chose_face(&mut self) -> bool {
-        if self.state.face_tries(self.now).is_none_or(|left| left == 0) {
+        let left = self.state.face_tries(self.now).unwrap_or(0);
+        if left == 0 || self.state.photo_is_unusable() {
             return false;
         }
         self.patient(|patient| patient.method = Method::Face);
@@ -78,7 +85,11 @@ impl Turn<'_> {
         }
         match end {
             Ok(()) => self.watch(),
-            Err(trouble) => self.enter(Stage::FaceTrouble(trouble)),
+            Err(trouble) => {
+                let is_unusable = trouble == FaceTrouble::PhotoUnusable;
+                self.patient(|patient| patient.photo_is_unusable = is_unusable);
+                self.enter(Stage::FaceTrouble(trouble));
+            }
         }
     }
 
@@ -107,20 +118,20 @@ impl Turn<'_> {
             Ok(Look::More { used: so_far, of: all }) => {
                 (*advice, *used, *of) = (None, so_far, all);
             }
-            Ok(Look::Decided(verdict)) => self.face_decided(verdict),
+            Ok(Look::Decided(outcome)) => self.face_decided(outcome),
             Err(trouble) => self.enter(Stage::FaceTrouble(trouble)),
         }
     }
 
-    fn face_decided(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Match => self.get_challenge(Key::Face),
-            Verdict::NoMatch => {
+    fn face_decided(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Match => self.get_challenge(Key::Face),
+            Outcome::NoMatch => {
                 self.count_refusal();
                 let left = self.state.face_tries(self.now).unwrap_or(0);
                 self.enter(Stage::FaceUnknown { is_ready: left > 0 });
             }
-            Verdict::ReferToStaff => {
+            Outcome::ReferToStaff => {
                 // What was not sure is a try as well: another one is another chance for a stranger.
                 self.count_refusal();
                 self.patient(|patient| patient.method = Method::Visual);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use shikaku_face::quality::Advice;
 
-use super::camera::{Advice, FaceTrouble, Refusals};
+use super::camera::{FaceTrouble, Refusals};
 use super::digits::Pin;
 use super::facts::{
     Candidate, CardSeen, Challenge, Consents, Information, Method, Moment, Opened, SessionId,
@@ -45,6 +46,9 @@ pub struct Offer {
     /// Beside that certificate there are models that compare faces.
     #[serde(default)]
     pub face: bool,
+    /// They are the engine's: the photograph and the camera's pictures go there.
+    #[serde(default)]
+    pub face_at_centre: bool,
     /// Patients are asked how they want their prescription.
     pub prescription: bool,
 }
@@ -60,6 +64,8 @@ pub struct Patient {
     pub card: Option<CardSeen>,
     /// How the holder was recognised, or is going to be.
     pub method: Method,
+    /// The card's photograph was opened and shows no face that can be compared.
+    pub photo_is_unusable: bool,
     /// The engine session, once there is one.
     pub opened: Option<Opened>,
     /// What was agreed to so far.

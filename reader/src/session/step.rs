@@ -86,6 +86,7 @@ impl Turn<'_> {
             reader: reader.clone(),
             card: None,
             method: Method::Pin,
+            photo_is_unusable: false,
             opened: None,
             consents: Consents::new(),
             prolonged: 0,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use shikaku_domain::Personal;
+use shikaku_face::quality::Advice;
 
-use super::camera::Advice;
 use super::facts::{Information, Method, Moment, SessionId};
 use super::screen::Screen;
 use super::stage::{Notice, Stage, State};
@@ -17,7 +17,7 @@ pub struct MethodView {
     pub method: Method,
     /// Whether it can be chosen.
     pub available: bool,
-    /// Why not: `notInstalled`, `blocked`, `notWithPhones` or `triedEnough`.
+    /// Why not: `notInstalled`, `blocked`, `notWithPhones`, `photoUnusable` or `triedEnough`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
 }
@@ -71,6 +71,8 @@ pub struct View {
     pub ask_prescription: bool,
     /// Whether a registration can be by the text that the card holds.
     pub can_register_by_card: bool,
+    /// Whether the photograph that is to be opened, and then the camera's pictures, go to the engine.
+    pub face_at_centre: bool,
     /// How far the camera has come.
     pub camera: Option<CameraView>,
     /// Who to confirm.
@@ -155,6 +157,8 @@ impl State {
             ask_prescription: is_provide && self.asks_for_prescription(),
             can_register_by_card: matches!(self.stage, Stage::RegisterOffer { .. })
                 && !self.is_phone(),
+            face_at_centre: self.limits.offer.face_at_centre
+                && matches!(self.stage, Stage::FaceNumber { .. }),
             camera: self.camera(),
             candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,
@@ -237,6 +241,7 @@ impl State {
         let face_reason = match self.face_tries(now) {
             _ if self.is_phone() => Some("notWithPhones"),
             None => Some("notInstalled"),
+            Some(_) if self.photo_is_unusable() => Some("photoUnusable"),
             Some(0) => Some("triedEnough"),
             Some(_) => None,
         };

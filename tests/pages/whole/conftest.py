@@ -8,6 +8,7 @@ from place import Place
 SHOWN_CARDS = {
     "shown-same": "face-only", "shown-other": "adult", "shown-printed": "adult", "shown-nobody": "adult", "shown-two": "adult", "shown-dark": "adult",
     "shown-wrong-number": "adult", "shown-refused": "adult", "shown-taken": "adult",
+    "shown-engine": "adult", "shown-engine-other": "adult",
 }
 # Name of a card: kind of card. Names are used once, so that no test meets what another left.
 CARDS = {

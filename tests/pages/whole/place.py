@@ -5,6 +5,7 @@ import datetime
 import os
 import subprocess
 import tempfile
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +55,26 @@ listen = "127.0.0.1:0"
 patient_seconds = {seconds}
 last_seconds = 1
 note_seconds = 1
-[face]
-manifest = "{models}/manifest.toml"
-false_match_rate = 0.01
-tries = 2
+{face}
 [demo]
 cards = "cards"
+"""
+
+# Faces are compared by the facility's own program, or by the engine for it.
+FACES_HERE = f"""
+[face]
+manifest = "{ROOT}/models/manifest.toml"
+false_match_rate = 0.01
+tries = 2
+"""
+FACES_AT_ENGINE = """
+[face]
+engine = true
+tries = 2
+"""
+FACE_SERVICE = FACES_HERE + """
+workers = 1
+attack_rate = 0.1
 """
 
 
@@ -83,6 +98,7 @@ class Place:
         self.folder = Path(self.kept.name)
         self.seconds = seconds
         self.running = {}
+        self.listen = "127.0.0.1:0"
         today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))).strftime("%Y%m%d")
         self.shikaku_loadgen("population", "--persons", str(PERSONS), "--seed", "1", "--date", today, "--out", "population")
         self.shikaku("ca", "init", "--dir", "ca")
@@ -156,12 +172,17 @@ class Place:
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 
-    def start_engine(self):
+    def start_engine(self, more=""):
+        self.write("shikaku.toml", ENGINE.replace("127.0.0.1:0", self.listen, 1) + more)
         words = self.start("engine", [PROGRAMS / "shikaku", "serve"])
-        address = words[2]
+        self.engine, self.admin = words[2], words[4]
         # The bridge keeps its configuration when the engine comes back, so the port stays as well.
-        self.write("shikaku.toml", ENGINE.replace("127.0.0.1:0", address.removeprefix("https://"), 1))
-        self.engine = address
+        self.listen = self.engine.removeprefix("https://")
+
+    def metrics(self):
+        """The engine's metrics as text."""
+        with urllib.request.urlopen(f"{self.admin}/metrics") as answer:
+            return answer.read().decode()
 
     def start_readers(self):
         """A pcscd with virtual readers; how to reach it is what a shell would `eval`."""
@@ -169,8 +190,8 @@ class Place:
         assert words[0] == "export", words
         self.reach = dict(word.replace("'", "").split("=", 1) for word in words[1:])
 
-    def start_bridge(self):
-        self.write("reader.toml", READER.format(engine=self.engine, facility=FACILITY, root=self.folder / "OQS", seconds=self.seconds, models=ROOT / "models"))
+    def start_bridge(self, face=FACES_HERE):
+        self.write("reader.toml", READER.format(engine=self.engine, facility=FACILITY, root=self.folder / "OQS", seconds=self.seconds, face=face))
         words = self.start("bridge", [PROGRAMS / "shikaku-reader", "serve"], env=os.environ | self.reach)
         self.url = words[1].removesuffix("/kiosk")
 

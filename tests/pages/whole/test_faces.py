@@ -5,12 +5,13 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from desk import Desk
-from place import PROGRAMS
+from place import FACE_SERVICE, FACES_AT_ENGINE, PROGRAMS
 
 FILMS = Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "pages-films"
 # The one line that is left of a try.
@@ -52,6 +53,14 @@ def before(browser, place, screenshots, films):
 def says(desk, advice):
     """Waits for the words of an advice, in Japanese."""
     desk.kiosk.locator("#advice:not(.good)", has_text=advice).wait_for()
+
+
+def wait_until(holds, seconds=10):
+    """Looks again and again."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.1)
 
 
 def audits(place):
@@ -163,3 +172,50 @@ def test_a_frame_of_no_screen_is_nobodys(before):
     assert send("session=none&seq=1") == 409
     large = post.replace("2000", "1100000")
     assert desk.counter.evaluate(large, "session=none&seq=1") == 413
+
+
+@pytest.fixture
+def at_engine(place):
+    """The engine compares, and the facility's program has no models."""
+    place.stop("bridge")
+    place.stop("engine")
+    place.start_engine(FACE_SERVICE)
+    place.start_bridge(FACES_AT_ENGINE)
+    yield place
+    place.stop("bridge")
+    place.stop("engine")
+    place.start_engine()
+    place.start_bridge()
+
+
+def faces_held(place):
+    """How many faces the engine holds."""
+    held = re.search(r"^oqs_faces_held (\d+)", place.metrics(), re.MULTILINE)
+    return int(held[1])
+
+
+def test_where_the_engine_compares_the_patient_is_told_and_nothing_is_left_there(before, at_engine):
+    desk = before("same")
+    desk.put("shown-engine")
+    desk.chooses(2)
+    desk.sees("faceNumber")
+    assert "センターへ送り" in desk.kiosk.inner_text("#hints")
+    desk.photograph("face-number-at-centre")
+    desk.types_card_face("shown-engine")
+    desk.sees("faceCamera")
+    desk.registers("shown-engine")
+    assert "The engine compared a face" in at_engine.log("bridge")
+    assert "A face was compared" in at_engine.log("engine")
+    wait_until(lambda: faces_held(at_engine) == 0)
+    checks = desk.counter.evaluate("async () => (await (await fetch('/self-test.json')).json()).checks")
+    assert next(check for check in checks if check["name"] == "faceService")["ok"]
+
+
+def test_the_engine_takes_somebody_else_for_nobody_and_lets_go_of_a_card_that_is_taken(before, at_engine):
+    desk = before("other")
+    desk.shows_face("shown-engine-other")
+    desk.sees("faceUnknown")
+    # For the second try; what is held is counted once a second.
+    wait_until(lambda: faces_held(at_engine) == 1)
+    desk.take()
+    wait_until(lambda: faces_held(at_engine) == 0)

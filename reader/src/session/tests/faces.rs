@@ -33,8 +33,8 @@ fn seen(place: &mut Place, look: Look) -> &mut Place {
     place.on(Event::FaceSeen(ticket, Ok(look)))
 }
 
-fn decided(place: &mut Place, verdict: Verdict) -> &mut Place {
-    seen(place, Look::Decided(verdict))
+fn decided(place: &mut Place, outcome: Outcome) -> &mut Place {
+    seen(place, Look::Decided(outcome))
 }
 
 fn face_method(place: &Place) -> MethodView {
@@ -61,7 +61,7 @@ fn a_face_that_matches_lets_the_terminal_sign_and_is_told_to_the_engine_as_a_fac
     let session = place.view().session.unwrap();
     let watch = Watch { ticket: place.ticket(), session, seq: place.view().seq };
     assert_eq!(place.effects, [Effect::WatchFace(watch)], "frames of this screen and no other");
-    decided(&mut place, Verdict::Match);
+    decided(&mut place, Outcome::Match);
     assert!(matches!(&place.effects[..], [Effect::Challenge { .. }, Effect::ForgetFace]));
     let ticket = place.ticket();
     place.on(Event::Challenged(ticket, Ok(challenge())));
@@ -96,12 +96,12 @@ fn advice_and_progress_are_shown_on_the_same_screen_and_buy_no_time() {
 #[test]
 fn a_stranger_may_try_again_until_the_tries_are_over_and_then_has_pin_and_staff() {
     let mut place = at_camera();
-    decided(&mut place, Verdict::NoMatch);
+    decided(&mut place, Outcome::NoMatch);
     assert_eq!((place.screen(), place.effects.len()), (Screen::FaceUnknown, 0));
     assert!(place.view().methods.iter().all(|one| one.available));
     place.does(Intent::ChooseMethod(Method::Face));
     assert_eq!(place.screen(), Screen::FaceCamera, "the photograph is there still");
-    decided(&mut place, Verdict::NoMatch);
+    decided(&mut place, Outcome::NoMatch);
     assert_eq!(
         (place.screen(), &place.effects[..]),
         (Screen::FaceUnknown, &[Effect::ForgetFace][..])
@@ -116,8 +116,8 @@ fn a_stranger_may_try_again_until_the_tries_are_over_and_then_has_pin_and_staff(
 #[test]
 fn taking_the_card_off_gives_no_new_tries_and_time_does() {
     let mut place = at_camera();
-    decided(&mut place, Verdict::NoMatch).does(Intent::ChooseMethod(Method::Face));
-    decided(&mut place, Verdict::NoMatch);
+    decided(&mut place, Outcome::NoMatch).does(Intent::ChooseMethod(Method::Face));
+    decided(&mut place, Outcome::NoMatch);
     place.remove().insert("s2").identified(card(1, 3));
     assert_eq!(face_method(&place).reason, Some("triedEnough"));
     place.remove().insert("s3").identified(card(2, 3));
@@ -131,7 +131,7 @@ fn taking_the_card_off_gives_no_new_tries_and_time_does() {
 #[test]
 fn doubt_is_for_staff_and_counts_as_a_try() {
     let mut place = at_camera();
-    decided(&mut place, Verdict::ReferToStaff);
+    decided(&mut place, Outcome::ReferToStaff);
     assert_eq!(
         (place.screen(), &place.effects[..]),
         (Screen::VisualWaiting, &[Effect::ForgetFace][..])
@@ -235,7 +235,7 @@ fn every_way_out_of_the_camera_forgets_the_photograph() {
         way(&mut place);
         assert!(place.effects.contains(&Effect::ForgetFace));
         let before = place.state.clone();
-        place.on(Event::FaceSeen(late, Ok(Look::Decided(Verdict::Match))));
+        place.on(Event::FaceSeen(late, Ok(Look::Decided(Outcome::Match))));
         assert_eq!((&place.state, place.effects.len()), (&before, 0), "a late match is nobody's");
     }
     let mut place = at_camera();
@@ -249,8 +249,8 @@ fn every_way_out_of_the_camera_forgets_the_photograph() {
 fn a_look_of_an_earlier_try_decides_nothing_in_the_next() {
     let mut place = at_camera();
     let first = place.ticket();
-    decided(&mut place, Verdict::NoMatch).does(Intent::ChooseMethod(Method::Face));
-    place.on(Event::FaceSeen(first, Ok(Look::Decided(Verdict::Match))));
+    decided(&mut place, Outcome::NoMatch).does(Intent::ChooseMethod(Method::Face));
+    place.on(Event::FaceSeen(first, Ok(Look::Decided(Outcome::Match))));
     assert_eq!((place.screen(), place.effects.len()), (Screen::FaceCamera, 0));
 }
 
@@ -276,4 +276,34 @@ fn neither_photograph_nor_number_shows_in_debug_output() {
     let read = Event::PhotoRead(Ticket(1), Ok(Photo::new(b"pixels".to_vec().into())));
     assert_eq!(format!("{read:?}"), "PhotoRead(Ticket(1), Ok(Photo(***)))");
     assert!(!format!("{:?}", Intent::CardFace(number())).contains("2285"));
+}
+
+/// Another number would open the same photograph.
+#[test]
+fn a_photograph_that_cannot_be_used_leaves_pin_and_staff_until_the_card_is_taken_off() {
+    let mut place = at_number();
+    assert!(!place.view().face_at_centre);
+    place.does(Intent::CardFace(number()));
+    let ticket = place.ticket();
+    place.on(Event::PhotoRead(ticket, Ok(photo(1))));
+    let ticket = place.ticket();
+    place.on(Event::FacePrepared(ticket, Err(FaceTrouble::PhotoUnusable)));
+    assert_eq!(face_method(&place).reason, Some("photoUnusable"));
+    place.does(Intent::ChooseMethod(Method::Face));
+    assert_eq!(place.effects, [Effect::Stale]);
+    place.does(Intent::ChooseMethod(Method::Pin));
+    assert_eq!(place.screen(), Screen::EnterPin);
+    place.remove();
+    place.insert("s2").identified(card(1, 3));
+    assert_eq!(face_method(&place).reason, None, "whoever comes next");
+}
+
+/// Before the numbers that open it are typed, which is the patient's yes.
+#[test]
+fn where_the_engine_compares_the_patient_is_told_before_the_photograph_is_opened() {
+    let mut place = with_card();
+    place.state.limits.offer.face_at_centre = true;
+    assert!(!place.view().face_at_centre);
+    place.does(Intent::ChooseMethod(Method::Face));
+    assert!(place.view().face_at_centre && place.screen() == Screen::FaceNumber);
 }

@@ -203,9 +203,9 @@ fn end(effect: &Effect, session: u64, how: usize) -> Event {
         Effect::WatchFace(_) => Event::FaceSeen(
             ticket,
             match how {
-                0..3 => Ok(Look::Decided(Verdict::Match)),
-                3..6 => Ok(Look::Decided(Verdict::NoMatch)),
-                6 => Ok(Look::Decided(Verdict::ReferToStaff)),
+                0..3 => Ok(Look::Decided(Outcome::Match)),
+                3..6 => Ok(Look::Decided(Outcome::NoMatch)),
+                6 => Ok(Look::Decided(Outcome::ReferToStaff)),
                 7 => Ok(Look::Adjust(Advice::Nobody)),
                 8 => Ok(Look::More { used: 1, of: 3 }),
                 _ => Err(FaceTrouble::Broken),
@@ -278,7 +278,7 @@ proptest! {
                     let Some(at) = auditor.open.len().checked_sub(which + 1) else { continue };
                     let (effect, session) = auditor.open.remove(at);
                     let event = end(&effect, session, how);
-                    let is_match = matches!(event, Event::FaceSeen(_, Ok(Look::Decided(Verdict::Match))));
+                    let is_match = matches!(event, Event::FaceSeen(_, Ok(Look::Decided(Outcome::Match))));
                     auditor.camera_said_same |= is_match && session == auditor.sessions;
                     place.on(event);
                 }

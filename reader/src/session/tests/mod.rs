@@ -6,6 +6,8 @@ mod paths;
 
 use super::*;
 use shikaku_domain::Personal;
+use shikaku_face::quality::Advice;
+use shikaku_face::verify::Outcome;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub(super) const fn limits() -> Limits {
         retry_ms: 2_000,
         face_memory_ms: 600_000,
         face_tries: 2,
-        offer: Offer { visual: true, face: false, prescription: true },
+        offer: Offer { visual: true, face: false, face_at_centre: false, prescription: true },
     }
 }
 
