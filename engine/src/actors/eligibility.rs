@@ -2,7 +2,7 @@
 //!
 //! There is no mailbox: a question whose record is in memory is answered within the call. A mailbox
 //! on the same arbiter would make the HTTP dispatcher run twice for each request, which costs more
-//! than the answer (benches/README.md). A question that needs the disk goes to a blocking thread,
+//! than the answer (benches/measured.md). A question that needs the disk goes to a blocking thread,
 //! so that it holds up nobody.
 
 use crate::metrics::Metrics;

@@ -1,5 +1,5 @@
 //! How entries can lie in table files: bytes a row on disk and in memory, and point reads a second
-//! from memory, for each way that was considered; `benches/README.md` has the figures.
+//! from memory, for each way that was considered; `benches/measured.md` has the figures.
 //!
 //! usage: formats STORE ROUNDS — reads the entries of shard 0 of a closed store, writes them again
 //! in each format beside the store, and asks for them at random, one thread, the formats in turn.

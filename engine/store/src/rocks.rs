@@ -1,7 +1,7 @@
 //! RocksDB: options, and a shard kept in it. No other module but the log's names it.
 //!
 //! Options follow the project's measurements of these very rows (`./dev bench formats`, with the
-//! table of what was tried in `benches/README.md`): 4 KiB blocks with a restart at every fourth row,
+//! table of what was tried in `benches/measured.md`): 4 KiB blocks with a restart at every fourth row,
 //! no filter in the last level, a HyperClock cache, LZ4; tables that a lookup by number never reads
 //! are 40 % smaller with ZSTD in blocks of 16 KiB.
 
