@@ -211,7 +211,8 @@ impl CardApi {
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, EngineFailure> {
-        let (status, answer) = self.exchange(path, JSON, ANSWER_WITHIN, body.to_string().as_bytes())?;
+        let (status, answer) =
+            self.exchange(path, JSON, ANSWER_WITHIN, body.to_string().as_bytes())?;
         if (200..300).contains(&status) {
             return serde_json::from_slice(&answer).map_err(|_| unreadable());
         }

@@ -169,11 +169,7 @@ fn terminal(demo: &DemoConfig, clock: &dyn Clock) -> Result<Arc<dyn TerminalKey>
 }
 
 /// What compares faces, before any port opens.
-fn faces(
-    config: &Config,
-    has_terminal: bool,
-    api: &CardApi,
-) -> Result<Option<Faces>, ReaderError> {
+fn faces(config: &Config, has_terminal: bool, api: &CardApi) -> Result<Option<Faces>, ReaderError> {
     let Some(face) = &config.face else { return Ok(None) };
     if !has_terminal {
         return Err(ReaderError::FaceWithoutTerminal);

@@ -3,8 +3,8 @@
 use super::blanked::{answer, bytes};
 use super::*;
 use crate::session::{
-    Answer, CardSeen, Challenge, Consents, Information, Intent, Look, MatchingNumber,
-    Method, Offer, Opened, Photo, Pin, Registration, SessionId, Signed, Ticket, TokenKind,
+    Answer, CardSeen, Challenge, Consents, Information, Intent, Look, MatchingNumber, Method,
+    Offer, Opened, Photo, Pin, Registration, SessionId, Signed, Ticket, TokenKind,
 };
 use proptest::prelude::*;
 use shikaku_domain::Personal;

@@ -194,7 +194,7 @@ def faces_held(place):
     return int(held[1])
 
 
-def test_where_the_engine_compares_the_patient_is_told_and_nothing_is_left_there(before, at_engine):
+def test_where_the_engine_compares_the_patient_is_told_and_nothing_is_left_there(at_engine, before):
     desk = before("same")
     desk.put("shown-engine")
     desk.chooses(2)
@@ -211,7 +211,7 @@ def test_where_the_engine_compares_the_patient_is_told_and_nothing_is_left_there
     assert next(check for check in checks if check["name"] == "faceService")["ok"]
 
 
-def test_the_engine_takes_somebody_else_for_nobody_and_lets_go_of_a_card_that_is_taken(before, at_engine):
+def test_the_engine_takes_somebody_else_for_nobody_and_lets_go_of_a_card_that_is_taken(at_engine, before):
     desk = before("other")
     desk.shows_face("shown-engine-other")
     desk.sees("faceUnknown")
