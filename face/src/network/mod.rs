@@ -1,5 +1,6 @@
 //! One neural network: read from ONNX with limits, fixed to a batch of one, run on one thread.
 
+mod convolution;
 mod graph;
 mod prelu;
 #[cfg(test)]
@@ -125,6 +126,8 @@ fn plan(
                 large.name
             )));
         }
+        let mut model = model.into_decluttered()?;
+        convolution::rewrite(&mut model)?;
         model.into_optimized()?.into_runnable()
     };
     let plan = plan().map_err(said)?;

@@ -4,6 +4,7 @@
 //! is 60 % of the time of a MobileFaceNet. `max(x, slope * x)` would be wrong: slopes of real models
 //! lie outside 0..1.
 
+use fearless_simd::{Level, dispatch};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -60,8 +61,8 @@ impl Expansion for PRelu {
 
 /// `x` where it is positive, else `slope * x`; one slope for all channels (axis 1) or one for each.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
-struct ChannelPRelu {
-    slope: Arc<Tensor>,
+pub(super) struct ChannelPRelu {
+    pub(super) slope: Arc<Tensor>,
 }
 
 impl Op for ChannelPRelu {
@@ -85,14 +86,21 @@ impl EvalOp for ChannelPRelu {
             _ => data.shape().iter().skip(2).product(),
         };
         let mut view = data.try_as_plain_ram_mut()?;
-        let runs = view.as_slice_mut::<f32>()?.chunks_exact_mut(run.max(1));
-        for (values, slope) in runs.zip(slopes.iter().cycle()) {
-            for value in values {
-                // A choice and not two limits, whose rules for NaN would cost as much again.
-                *value = if *value < 0.0 { slope * *value } else { *value };
-            }
-        }
+        let values = view.as_slice_mut::<f32>()?;
+        dispatch!(Level::new(), _ => bend(values, run.max(1), slopes));
         Ok(tvec!(data.into_tvalue()))
+    }
+}
+
+/// Multiplies what is below zero in each run of so many values with that run's slope.
+#[inline(always)]
+fn bend(values: &mut [f32], run: usize, slopes: &[f32]) {
+    // Slopes by value: one that had to be read where it is needed would be gathered lane by lane.
+    for (values, &slope) in values.chunks_exact_mut(run).zip(slopes.iter().cycle()) {
+        for value in values {
+            // A choice and not two limits, whose rules for NaN would cost as much again.
+            *value = if *value < 0.0 { slope * *value } else { *value };
+        }
     }
 }
 
