@@ -5,6 +5,7 @@
 
 pub mod align;
 pub mod attempt;
+pub mod covering;
 pub mod decode;
 pub mod detect;
 mod error;

@@ -3,6 +3,7 @@
 use crate::FaceError;
 use crate::align::TEMPLATE;
 use crate::attempt::Look;
+use crate::covering::Covering;
 use crate::decode::{self, Picture};
 use crate::detect::{Detector, Face, NoFace};
 use crate::manifest::Manifest;
@@ -28,6 +29,7 @@ impl CardFace {
 #[derive(Clone)]
 pub struct Pipeline {
     detector: Detector,
+    covering: Option<Covering>,
     embedder: Embedder,
     liveness: Option<Liveness>,
 }
@@ -40,7 +42,7 @@ impl Pipeline {
     pub fn load(manifest: &Manifest, rule: &Rule) -> Result<Self, FaceError> {
         let liveness = rule.liveness.map(|_| Liveness::load(manifest)).transpose()?;
         let (detector, embedder) = (Detector::load(manifest)?, Embedder::load(manifest)?);
-        Ok(Self { detector, embedder, liveness })
+        Ok(Self { detector, covering: Covering::load(manifest)?, embedder, liveness })
     }
 
     /// Runs each model once, so that the first patient waits no longer than others. What a model says
@@ -51,6 +53,7 @@ impl Pipeline {
         let Some(blank) = Picture::from_rgb(width, height, grey) else { return };
         let face = Face { sides: [0.0, 0.0, 111.0, 111.0], landmarks: TEMPLATE, probability: 1.0 };
         let _ = self.detector.find(&blank);
+        let _ = self.covering.as_ref().map(|model| model.judge(&blank, &face));
         let _ = self.embedder.embed(&blank, &face);
         let _ = self.liveness.as_ref().map(|model| model.logit(&blank, &face));
     }
@@ -110,7 +113,10 @@ impl Pipeline {
             Err(NoFace::Nobody) => return Ok(Err(without_face(picture))),
             Err(NoFace::Several) => return Ok(Err(Advice::Several)),
         };
-        Ok(Quality::of(picture, &face).map(|quality| (face, quality)).ok_or(Advice::Nobody))
+        let covering = self.covering.as_ref();
+        let covered = covering.map(|model| model.judge(picture, &face)).transpose()?.flatten();
+        let quality = Quality::of(picture, &face, covered);
+        Ok(quality.map(|quality| (face, quality)).ok_or(Advice::Nobody))
     }
 
     /// A usable face, compared with a card.

@@ -39,7 +39,7 @@ impl Default for Policy {
 /// A model, as an audit names it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelName {
-    /// `detector`, `embedder` or `liveness`.
+    /// As the manifest names it: `detector`, `embedder` and others.
     pub role: &'static str,
     /// The manifest's name of it.
     pub name: String,

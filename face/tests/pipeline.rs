@@ -96,6 +96,13 @@ fn rooms_without_one_person_are_named() {
 }
 
 #[test]
+fn what_hides_a_face_is_named() {
+    assert_eq!(advice(include_bytes!("faces/masked.jpg")), Some(Advice::TakeOffMask));
+    assert_eq!(advice(include_bytes!("faces/dark-glasses.jpg")), Some(Advice::TakeOffGlasses));
+    assert_eq!(advice(include_bytes!("faces/eyes-closed.jpg")), Some(Advice::OpenEyes));
+}
+
+#[test]
 fn light_that_hides_the_face_is_named() {
     assert_eq!(advice(&changed(|frame| brighter(frame, 0.3, 0.0))), Some(Advice::TooDark));
     assert_eq!(advice(&changed(|frame| brighter(frame, 1.0, 110.0))), Some(Advice::TooBright));

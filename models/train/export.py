@@ -15,12 +15,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+import covering
 import detector
 import embedder
 import landmarks
 import liveness
 from common import HOLD_OUT, Device, cache
-from nets import Detector, Embedder, Landmarks, Liveness, Residual
+from nets import Covering, Detector, Embedder, Landmarks, Liveness, Residual
 
 HERE = Path(__file__).resolve().parent.parent
 # Hold-out people for the final rates, apart from those that chose the weights.
@@ -190,6 +191,7 @@ TEXTS = {
     "landmarks": ("the landmarks of a face that a detector's have aligned, more exactly", 'alignment = "arcface-112"'),
     "embedder": ("a card's photograph against frontal kiosk views; not an identity decision alone", 'alignment = "arcface-112"'),
     "liveness": ("a hint of prints, screens and paper masks before a kiosk; not a certified defence", "crop_scale = 2.7"),
+    "covering": ("tells people before a kiosk to take a mask or dark glasses off, or to open their eyes", 'alignment = "arcface-112"'),
 }
 
 
@@ -273,11 +275,35 @@ def landmarks_report(net, _today: str) -> tuple[str, str]:
     return text, ""
 
 
+def covering_report(net, today: str) -> tuple[str, str]:
+    """Thresholds come from the people that chose the weights, rates from others."""
+    chosen, data = covering.hold_out(500), covering.hold_out(1000, FINAL)
+    thresholds = covering.thresholds(covering.logits(net, Device(), chosen), chosen)
+    found = covering.logits(net, Device(), data)
+    over, clear = found >= thresholds, covering.clear(data)
+    rates = covering.rates(found, data, thresholds)
+    text = f"{len(data):,} views of 1,000 people, {clear.sum():,} of them faces that nothing hides; thresholds from {len(chosen):,} views of others.\n\n"
+    text += "| hidden by | logit | found | clear faces refused |\n|---|---|---|---|\n"
+    rows = ""
+    for number, (name, score) in enumerate(zip(covering.COVERS, thresholds)):
+        refused, part = over[clear, number].mean(), rates[f"found_{name}"]
+        text += f"| {name.replace('-', ' ')} | {score:.2f} | {part:.3f} | {refused:.4f} |\n"
+        rows += f'\n[[model.threshold]]\ncover = "{name}"\nscore = {score:.5f}\nfound = {part:.5f}\nrefused = {refused:.5f}\n'
+        rows += f'set = "rendered hold-out, {clear.sum()} clear of {len(data)} views"\ndate = "{today}"\n'
+    alike = []
+    for name, bit in covering.ALIKE.items():
+        of = clear & covering.bit(data, bit)
+        alike.append(f"{name} {over[of].any(1).sum()} of {of.sum()}")
+    text += f"\nClear faces refused for any of these: {rates['refused']:.4f}; among them {', '.join(alike)}.\n"
+    return text, rows
+
+
 PLANS = [
     ("detector", Detector, "frame", "cells", [3, 240, 320], detector_report),
     ("landmarks", Landmarks, "face", "places", [1, 112, 112], landmarks_report),
     ("embedder", Embedder, "face", "embedding", [1, 112, 112], embedder_report),
     ("liveness", Liveness, "face", "live", [3, 80, 80], liveness_report),
+    ("covering", Covering, "face", "covers", [1, 112, 112], covering_report),
 ]
 
 

@@ -1,5 +1,5 @@
-"""Trains one network: `./dev train embedder`, `detector`, `landmarks` or `liveness`. Stop it when you like; the same
-command goes on from its last checkpoint."""
+"""Trains one network: `./dev train embedder`, `detector`, `landmarks`, `liveness` or `covering`. Stop it when you like;
+the same command goes on from its last checkpoint."""
 
 import argparse
 import os
@@ -9,12 +9,12 @@ import torch
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev train", description=__doc__)
-    parser.add_argument("network", choices=["embedder", "detector", "landmarks", "liveness"])
+    parser.add_argument("network", choices=["embedder", "detector", "landmarks", "liveness", "covering"])
     parser.add_argument("--from", dest="start", metavar="FILE.onnx", help="begin with the weights of an exported network")
     parser.add_argument("--images", type=int, help="pictures to train on, repeats counted")
     parser.add_argument("--minutes", type=float, help="train for so long instead")
     parser.add_argument("--rate", type=float, help="highest rate of learning; a tenth to a half of the usual one after --from")
-    parser.add_argument("--people", type=int, default=200_000, help="different people (embedder)")
+    parser.add_argument("--people", type=int, default=200_000, help="different people (embedder, covering)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--ring", type=int, default=60_000, help="renders kept in memory, 13 kB each (embedder)")

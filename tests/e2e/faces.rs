@@ -149,7 +149,15 @@ fn the_cards_person_matches_and_nobody_else_does() {
 
     // What the patient can do about it.
     let handle = kiosk.hold(&card);
-    for (scene, advice) in [("nobody", "nobody"), ("two", "several"), ("dark", "tooDark")] {
+    let scenes = [
+        ("nobody", "nobody"),
+        ("two", "several"),
+        ("dark", "tooDark"),
+        ("masked", "takeOffMask"),
+        ("dark-glasses", "takeOffGlasses"),
+        ("eyes-closed", "openEyes"),
+    ];
+    for (scene, advice) in scenes {
         let reply = kiosk.frame(&handle, &pictures.film(scene)[0]).json();
         assert_eq!((&reply["step"], &reply["advice"]), (&"adjust".into(), &advice.into()));
     }

@@ -8,7 +8,10 @@ METHODS = [
 NO_FACE = [*METHODS[:2], {"method": "face", "available": False, "reason": "notInstalled"}]
 UNUSABLE = [*METHODS[:2], {"method": "face", "available": False, "reason": "photoUnusable"}]
 TRIED = [*METHODS[:2], {"method": "face", "available": False, "reason": "triedEnough"}]
-ADVICE = ["nobody", "several", "tooDark", "tooBright", "tooFar", "tooNear", "offCentre", "turnToCamera", "holdUpright", "holdStill"]
+ADVICE = [
+    "nobody", "several", "tooNear", "tooFar", "offCentre", "tooBright", "tooDark", "holdStill",
+    "takeOffMask", "takeOffGlasses", "openEyes", "holdUpright", "turnToCamera",
+]
 MEDICAL = ["medication", "checkup", "diagnosis", "operation"]
 PERSON = {"name": "資格　花子", "insurerName": "架空健康保険組合"}
 

@@ -182,7 +182,7 @@ fn subjects(args: &Args, folder: &Path) -> Result<Vec<Subject>, BenchError> {
     for model in manifest.models() {
         let wanted = match model.role {
             Role::Detector => 1.5,
-            Role::Landmarks | Role::Embedder | Role::Liveness => 0.8,
+            Role::Landmarks | Role::Embedder | Role::Liveness | Role::Covering => 0.8,
         };
         let file = folder.join(format!("{}.onnx", model.role.name()));
         fs::write(&file, manifest.onnx(model)?).map_err(BenchError::file(&file))?;

@@ -8,6 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use shikaku_face::align::aligned;
 use shikaku_face::attempt::{Attempt, Look};
+use shikaku_face::covering::Covering;
 use shikaku_face::decode::{Picture, decode};
 use shikaku_face::detect::{Detector, Face};
 use shikaku_face::manifest::{Manifest, Role};
@@ -33,6 +34,7 @@ const TOGETHER: usize = 8;
 /// What every stage needs.
 struct Desk {
     detector: Detector,
+    covering: Covering,
     embedder: Embedder,
     liveness: Liveness,
     pipeline: Pipeline,
@@ -50,6 +52,7 @@ impl Desk {
         let (face, _) = pipeline.usable(&picture)?.unwrap();
         Ok(Self {
             detector: Detector::load(manifest)?,
+            covering: Covering::load(manifest)?.unwrap(),
             embedder: Embedder::load(manifest)?,
             liveness: Liveness::load(manifest)?,
             card: pipeline.card(CARD)?,
@@ -91,7 +94,10 @@ pub fn face_steps(manifest: &Path) -> Result<Vec<Step>, BenchError> {
         Step::new("face/decode a card's photograph, JPEG 2000", move || decode(CARD)),
         step("face/find faces", |desk| drop(desk.detector.find(&desk.picture))),
         step("face/judge quality", |desk| {
-            std::hint::black_box(Quality::of(&desk.picture, &desk.face));
+            std::hint::black_box(Quality::of(&desk.picture, &desk.face, None));
+        }),
+        step("face/align and judge what hides it", |desk| {
+            drop(desk.covering.judge(&desk.picture, &desk.face))
         }),
         align,
         step("face/align and embed", |desk| drop(desk.embedder.embed(&desk.picture, &desk.face))),

@@ -150,6 +150,12 @@ impl Frame<'_> {
                 quality.tilt,
                 quality.off_centre
             ));
+            if let Some(covered) = quality.covered {
+                say(&format!(
+                    "  from 0 on hidden: mask {:+.1}, dark glasses {:+.1}, closed eyes {:+.1}",
+                    covered.mask, covered.dark_glasses, covered.closed_eyes
+                ));
+            }
         }
     }
 }

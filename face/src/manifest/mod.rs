@@ -5,10 +5,11 @@ mod model;
 mod tests;
 
 pub use model::{
-    Channels, Input, Layout, Limits, Metric, Model, Output, Role, SelfTest, Threshold,
+    Channels, Cover, Input, Layout, Limits, Metric, Model, Output, Role, SelfTest, Threshold,
 };
 
 use crate::FaceError;
+use crate::covering;
 use crate::detect;
 use crate::network::Network;
 use crate::refine;
@@ -99,6 +100,7 @@ impl Manifest {
             Role::Landmarks => refine::OUTPUTS,
             Role::Embedder => model.output.dimension,
             Role::Liveness => 1,
+            Role::Covering => covering::OUTPUTS,
         };
         let wrong = |what| FaceError::ModelOutput { name: model.name.clone(), what };
         if network.outputs() != wanted {

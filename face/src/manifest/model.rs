@@ -21,6 +21,8 @@ pub enum Role {
     Embedder,
     /// Tells a person from a print or a screen.
     Liveness,
+    /// Tells whether something hides an aligned face.
+    Covering,
 }
 
 impl Role {
@@ -32,8 +34,26 @@ impl Role {
             Self::Landmarks => "landmarks",
             Self::Embedder => "embedder",
             Self::Liveness => "liveness",
+            Self::Covering => "covering",
         }
     }
+}
+
+/// What may hide a face from a camera.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cover {
+    /// A mask over the mouth, with or without the nose.
+    Mask,
+    /// Glasses through which no eyes are seen.
+    DarkGlasses,
+    /// Eyes that are shut.
+    ClosedEyes,
+}
+
+impl Cover {
+    /// All of them, in the order of a covering model's outputs.
+    pub const ALL: [Self; 3] = [Self::Mask, Self::DarkGlasses, Self::ClosedEyes];
 }
 
 /// One model. Fields without a meaning to the program are for the people who answer for its use.
@@ -78,7 +98,7 @@ pub struct Input {
     pub mean: Vec<f32>,
     /// Multiplied afterwards; one per channel.
     pub scale: Vec<f32>,
-    /// `arcface-112` for an embedder or landmarks, `letterbox` for a detector.
+    /// `arcface-112` for an embedder, landmarks or covering, `letterbox` for a detector.
     #[serde(default)]
     pub alignment: Option<String>,
     /// Liveness: the side of the square crop in sides of the face's box.
@@ -145,7 +165,7 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// Not a matter of vectors: detector, liveness.
+    /// Not a matter of vectors: all but the embedder.
     None,
     /// The cosine of their angle: -1 to 1, more is more alike.
     Cosine,
@@ -222,6 +242,12 @@ pub struct Threshold {
     pub apcer: Option<f64>,
     #[serde(default)]
     pub bpcer: Option<f64>,
+    #[serde(default)]
+    pub cover: Option<Cover>,
+    #[serde(default)]
+    pub found: Option<f64>,
+    #[serde(default)]
+    pub refused: Option<f64>,
     pub score: f64,
     #[serde(default)]
     pub interval: Option<[f64; 2]>,
@@ -298,8 +324,21 @@ impl Model {
                 self.role == Role::Embedder && self.self_test.golden.len() != self.output.dimension,
                 "the golden output must have the output's dimension",
             ),
+            (
+                !self.has_its_covers(),
+                "a covering model needs one threshold each for mask, dark-glasses and closed-eyes, others none",
+            ),
         ];
         checks.iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, reason)| Err(reason))
+    }
+
+    /// Whether each cover has one threshold where the role asks for it, and none elsewhere.
+    fn has_its_covers(&self) -> bool {
+        let rows =
+            |cover: Cover| self.thresholds.iter().filter(|row| row.cover == Some(cover)).count();
+        let wanted = usize::from(self.role == Role::Covering);
+        let is_whole = Cover::ALL.into_iter().all(|cover| rows(cover) == wanted);
+        is_whole && (wanted == 0 || self.thresholds.len() == Cover::ALL.len())
     }
 
     /// Makes cosines of a vendor's distances, so that more is more alike everywhere.
@@ -310,6 +349,14 @@ impl Model {
             let ends = row.interval.map(|ends| ends.map(|end| metric.cosine(end)));
             row.interval = ends.map(|[a, b]| [a.min(b), a.max(b)]);
         }
+    }
+
+    /// The logit from which a face counts as hidden so. Of no other role is any face hidden.
+    #[must_use]
+    pub fn cover_threshold(&self, cover: Cover) -> f32 {
+        let row = self.thresholds.iter().find(|row| row.cover == Some(cover));
+        #[expect(clippy::cast_possible_truncation, reason = "logits are in f32")]
+        row.map_or(f32::INFINITY, |row| row.score as f32)
     }
 
     /// The cosine from which two faces count as one person's at a false-match rate.

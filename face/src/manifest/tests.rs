@@ -47,6 +47,28 @@ fn a_wrong_entry_is_refused_with_the_model_and_the_reason() {
 }
 
 #[test]
+fn a_covering_model_has_one_threshold_for_each_cover_and_others_have_none() {
+    let manifest = Manifest::parse(SHIPPED).unwrap();
+    let model = manifest.model(Role::Covering).unwrap();
+    let thresholds = Cover::ALL.map(|cover| model.cover_threshold(cover));
+    assert!(thresholds.iter().all(|threshold| threshold.is_finite()), "{thresholds:?}");
+    assert_eq!(manifest.model(Role::Liveness).unwrap().cover_threshold(Cover::Mask), f32::INFINITY);
+    let twice = refusal("cover = \"mask\"", "cover = \"closed-eyes\"");
+    assert!(twice.contains("shikaku-covering") && twice.contains("one threshold each"), "{twice}");
+    assert!(refusal("cover = \"mask\"", "apcer = 0.1").contains("one threshold each"));
+    assert!(refusal("cover = \"mask\"", "cover = \"hat\"").contains("hat"));
+    assert!(refusal("apcer = 0.1\n", "cover = \"mask\"\n").contains("shikaku-liveness"));
+}
+
+#[test]
+fn a_manifest_without_a_covering_model_is_whole() {
+    let (others, _) = SHIPPED.split_once("[[model]]\nrole = \"covering\"").unwrap();
+    let manifest = Manifest::parse(others).unwrap();
+    assert!(Policy::default().rule(&manifest).is_ok());
+    assert!(crate::covering::Covering::load(&manifest).unwrap().is_none());
+}
+
+#[test]
 fn distances_of_vendors_become_cosines_and_keep_their_order() {
     for (metric, score) in [("cosine", 0.5), ("euclidean", 1.0), ("squared-euclidean", 1.0)] {
         let manifest = calibrated(metric, &[(0.01, score)]).unwrap();

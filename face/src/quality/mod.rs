@@ -1,13 +1,14 @@
 //! Whether a frame is worth comparing, and what the person before the camera can do about it.
 //!
-//! Pure functions of a picture and the face that was found in it. The limits were set on rendered
-//! frames of a kiosk (`./dev faces`): frontal ones in fair light pass, what this module refuses was
-//! made worse on purpose. They say nothing about who it is.
+//! Pure functions of a picture, the face that was found in it and what hides that. The limits were
+//! set on rendered frames of a kiosk (`./dev faces`): frontal ones in fair light pass, what this
+//! module refuses was made worse on purpose. They say nothing about who it is.
 
 #[cfg(test)]
 mod tests;
 
 use crate::align::{Point, Similarity, TEMPLATE, bilinear, side};
+use crate::covering::Covered;
 use crate::decode::Picture;
 use crate::detect::Face;
 use serde::{Deserialize, Serialize};
@@ -62,37 +63,46 @@ pub enum Advice {
     Nobody,
     /// Several people are seen: only one may be before the camera.
     Several,
-    /// The face is too dark: turn to the light.
-    TooDark,
-    /// The face is too bright: leave the direct light.
-    TooBright,
-    /// Come nearer.
-    TooFar,
     /// Step back.
     TooNear,
+    /// Come nearer.
+    TooFar,
     /// Move to the middle.
     OffCentre,
-    /// Look straight into the camera.
-    TurnToCamera,
-    /// Hold the head upright.
-    HoldUpright,
+    /// The face is too bright: leave the direct light.
+    TooBright,
+    /// The face is too dark: turn to the light.
+    TooDark,
     /// The picture is blurred: hold still.
     HoldStill,
+    /// A mask hides the mouth.
+    TakeOffMask,
+    /// Dark glasses hide the eyes.
+    TakeOffGlasses,
+    /// The eyes are shut.
+    OpenEyes,
+    /// Hold the head upright.
+    HoldUpright,
+    /// Look straight into the camera.
+    TurnToCamera,
 }
 
 impl Advice {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Nobody,
         Self::Several,
-        Self::TooDark,
-        Self::TooBright,
-        Self::TooFar,
         Self::TooNear,
+        Self::TooFar,
         Self::OffCentre,
-        Self::TurnToCamera,
-        Self::HoldUpright,
+        Self::TooBright,
+        Self::TooDark,
         Self::HoldStill,
+        Self::TakeOffMask,
+        Self::TakeOffGlasses,
+        Self::OpenEyes,
+        Self::HoldUpright,
+        Self::TurnToCamera,
     ];
 
     /// The same in a sentence of English, for the command.
@@ -109,6 +119,9 @@ impl Advice {
             Self::TooNear => "the face is too near: step back",
             Self::OffCentre => "the face is not in the middle: move there",
             Self::TurnToCamera => "the face is turned away: look straight into the camera",
+            Self::TakeOffMask => "a mask hides the face: take it off",
+            Self::TakeOffGlasses => "dark glasses hide the eyes: take them off",
+            Self::OpenEyes => "the eyes are closed: open them and look into the camera",
             Self::HoldUpright => "the head is tilted: hold it upright",
             Self::HoldStill => "the face is blurred: hold still, wipe the camera",
         }
@@ -143,12 +156,14 @@ pub struct Quality {
     /// the direction, across or down, where it is less: how much of the contrast is in fine detail.
     /// Between 0 and about 6; blur makes it small, shaking in its direction, noise large.
     pub sharpness: f32,
+    /// What hides the face; nothing when no model judges that.
+    pub covered: Option<Covered>,
 }
 
 impl Quality {
-    /// Measures a face; nothing when its landmarks make none.
+    /// Measures a face of which is known what hides it; nothing when its landmarks make none.
     #[must_use]
-    pub fn of(picture: &Picture, face: &Face) -> Option<Self> {
+    pub fn of(picture: &Picture, face: &Face, covered: Option<Covered>) -> Option<Self> {
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = face.landmarks;
         let (eyes, mouth) = (middle(right_eye, left_eye), middle(mouth_right, mouth_left));
         let [ex, ey] = minus(left_eye, right_eye);
@@ -178,24 +193,34 @@ impl Quality {
             contrast: light.contrast,
             burnt: light.burnt,
             sharpness: light.sharpness,
+            covered,
         };
         quality.nod.is_finite().then_some(quality)
     }
 
     /// The first thing to do about it; nothing when the face can be compared.
+    ///
+    /// What hides a face is told of one that is large, lit and sharp enough to see it; and before how
+    /// the head is turned, because landmarks behind a mask are guesses.
     #[must_use]
     pub fn advice(&self) -> Option<Advice> {
+        let is_too_far = self.size < SIZE_MIN || self.eyes_pixels < EYES_PIXELS_MIN;
+        let is_beside = self.outside > OUTSIDE_MAX || self.off_centre > OFF_CENTRE_MAX;
+        let is_bright = self.brightness > BRIGHTNESS_MAX || self.burnt > BURNT_MAX;
+        let is_dark = self.brightness < BRIGHTNESS_MIN || self.contrast < CONTRAST_MIN;
+        let is_turned = self.turn.abs() > TURN_MAX || !NOD.contains(&self.nod);
         let checks = [
-            (self.size > SIZE_MAX, Advice::TooNear),
-            (self.size < SIZE_MIN || self.eyes_pixels < EYES_PIXELS_MIN, Advice::TooFar),
-            (self.outside > OUTSIDE_MAX || self.off_centre > OFF_CENTRE_MAX, Advice::OffCentre),
-            (self.brightness > BRIGHTNESS_MAX || self.burnt > BURNT_MAX, Advice::TooBright),
-            (self.brightness < BRIGHTNESS_MIN || self.contrast < CONTRAST_MIN, Advice::TooDark),
-            (self.tilt.abs() > TILT_MAX, Advice::HoldUpright),
-            (self.turn.abs() > TURN_MAX || !NOD.contains(&self.nod), Advice::TurnToCamera),
-            (self.sharpness < SHARPNESS_MIN, Advice::HoldStill),
+            (self.size > SIZE_MAX).then_some(Advice::TooNear),
+            is_too_far.then_some(Advice::TooFar),
+            is_beside.then_some(Advice::OffCentre),
+            is_bright.then_some(Advice::TooBright),
+            is_dark.then_some(Advice::TooDark),
+            (self.sharpness < SHARPNESS_MIN).then_some(Advice::HoldStill),
+            self.covered.as_ref().and_then(Covered::advice),
+            (self.tilt.abs() > TILT_MAX).then_some(Advice::HoldUpright),
+            is_turned.then_some(Advice::TurnToCamera),
         ];
-        checks.iter().find(|(is_poor, _)| *is_poor).map(|(_, advice)| *advice)
+        checks.into_iter().flatten().next()
     }
 }
 

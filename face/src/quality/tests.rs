@@ -26,7 +26,7 @@ fn face(times: f32, degrees: f32, [cx, cy]: Point) -> Face {
 }
 
 fn advice(picture: &Picture, face: &Face) -> Option<Advice> {
-    Quality::of(picture, face).unwrap().advice()
+    Quality::of(picture, face, None).unwrap().advice()
 }
 
 const MIDDLE: Point = [320.0, 240.0];
@@ -67,7 +67,7 @@ fn a_head_that_is_turned_bowed_or_tilted_is_told_apart() {
         face.landmarks[2][1] += dy;
         face
     };
-    let measured = |face: &Face| Quality::of(&fair, face).unwrap();
+    let measured = |face: &Face| Quality::of(&fair, face, None).unwrap();
     let straight = measured(&with_nose(0.0, 0.0));
     assert!(straight.turn.abs() < 0.02 && (0.4..0.6).contains(&straight.nod), "{straight:?}");
     let eyes = straight.eyes_pixels;
@@ -91,6 +91,22 @@ fn a_face_without_detail_in_one_direction_is_shaken() {
 }
 
 #[test]
+fn what_hides_a_face_is_told_once_it_can_be_seen_and_before_how_it_is_turned() {
+    let mask = Covered { mask: 0.0, dark_glasses: -1.0, closed_eyes: -1.0 };
+    let with = |covered, picture: &Picture, face: &Face| {
+        Quality::of(picture, face, Some(covered)).unwrap().advice()
+    };
+    let (fair, usual) = (picture(130, 40), face(2.5, 0.0, MIDDLE));
+    assert_eq!(with(mask, &fair, &usual), Some(Advice::TakeOffMask));
+    assert_eq!(with(mask, &fair, &face(2.5, 30.0, MIDDLE)), Some(Advice::TakeOffMask));
+    assert_eq!(with(mask, &fair, &face(1.0, 0.0, MIDDLE)), Some(Advice::TooFar));
+    assert_eq!(with(mask, &picture(40, 20), &usual), Some(Advice::TooDark));
+    let seen = Covered { mask: -0.1, ..mask };
+    assert_eq!(with(seen, &fair, &usual), None);
+    assert_eq!(with(seen, &fair, &face(2.5, 30.0, MIDDLE)), Some(Advice::HoldUpright));
+}
+
+#[test]
 fn a_room_without_a_face_is_dark_or_empty() {
     assert_eq!(without_face(&picture(20, 10)), Advice::TooDark);
     assert_eq!(without_face(&picture(130, 40)), Advice::Nobody);
@@ -99,7 +115,7 @@ fn a_room_without_a_face_is_dark_or_empty() {
 #[test]
 fn landmarks_in_one_place_make_no_quality() {
     let collapsed = Face { landmarks: [MIDDLE; 5], ..face(2.5, 0.0, MIDDLE) };
-    assert_eq!(Quality::of(&picture(130, 40), &collapsed), None);
+    assert_eq!(Quality::of(&picture(130, 40), &collapsed, None), None);
 }
 
 #[test]

@@ -28,40 +28,60 @@ const LANDMARK_ERROR: f32 = 1.1;
 pub(crate) enum Kind {
     Card,
     Live,
+    /// Live, by a camera that is in order.
+    Fair,
+}
+
+/// How a face is taken and aligned.
+pub(crate) struct Shot {
+    pub(crate) aim: Aim,
+    pub(crate) lighting: Lighting,
+    pub(crate) kind: Kind,
+    /// The side that the camera sees it in, in pixels: the template's is reached by resampling.
+    pub(crate) side: usize,
+    /// How far landmarks are off as a rule, in pixels of the crop.
+    pub(crate) error: f32,
 }
 
 /// A face before the camera of its kind, aligned as a detector would.
 pub(crate) fn crop(studio: &Studio, body: &Body, kind: Kind, dice: &mut Dice) -> Image {
     let (aim, lighting, expression) = match kind {
         Kind::Card => (Aim::formal(dice), Lighting::studio(dice), Expression::calm(dice)),
-        Kind::Live => {
+        Kind::Live | Kind::Fair => {
             let strength = dice.unit();
             (Aim::kiosk(dice), Lighting::room(dice), Expression::lively(dice, strength))
         }
     };
     let glare = if kind == Kind::Live && dice.chance(0.3) { dice.range(0.1, 0.7) } else { 0.0 };
     let pose = Pose::new(studio, body, &expression, glare);
-    // Faces come in many sizes; the template's is reached by resampling.
     let side = match kind {
         Kind::Card => 144,
-        Kind::Live => [72, 96, 112, 128][dice.below(4)],
+        Kind::Live | Kind::Fair => [72, 96, 112, 128][dice.below(4)],
     };
+    taken(studio, &pose, &Shot { aim, lighting, kind, side, error: LANDMARK_ERROR }, dice)
+}
+
+/// The picture of a face, aligned.
+pub(crate) fn taken(studio: &Studio, pose: &Pose, shot: &Shot, dice: &mut Dice) -> Image {
+    let Shot { aim, lighting, kind, side, error } = shot;
+    let side = *side;
     let scale = side as f32 / SIDE as f32;
-    let error = LANDMARK_ERROR * if dice.chance(0.2) { 2.0 } else { 1.0 };
+    let error = error * if dice.chance(0.2) { 2.0 } else { 1.0 };
     let to = TEMPLATE
         .map(|(x, y)| (scale * (x + error * dice.normal()), scale * (y + error * dice.normal())));
     let flat = aim.stance(Similarity { a: 1.0, b: 0.0, x: 0.0, y: 0.0 });
     let onto = Similarity::between(&pose.five().map(|p| flat.plane(p)), &to);
     let background = match kind {
         Kind::Card => background::wall(side, side, dice),
-        Kind::Live => background::room(side, side, dice),
+        Kind::Live | Kind::Fair => background::room(side, side, dice),
     };
     let mut canvas = Canvas::new(&background, &studio.grain);
-    pose.draw(&mut canvas, &aim.stance(onto), &lighting);
+    pose.draw(&mut canvas, &aim.stance(onto), lighting);
     let image = canvas.into_image();
     let image = match kind {
         Kind::Card => camera::card(image, scale, dice),
         Kind::Live => camera::kiosk(image, scale, dice),
+        Kind::Fair => camera::fair(image, dice),
     };
     image.resized(SIDE, SIDE)
 }

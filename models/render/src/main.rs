@@ -12,6 +12,7 @@ mod attack;
 mod background;
 mod camera;
 mod closeup;
+mod covering;
 mod crops;
 mod frame;
 mod head;

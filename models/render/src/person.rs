@@ -102,6 +102,17 @@ impl Glasses {
             tint: if dice.chance(0.06) { dice.range(0.5, 0.95) } else { dice.range(0.0, 0.12) },
         }
     }
+
+    /// Glasses through which eyes are seen: clear, a few lightly tinted.
+    pub(crate) fn clear(dice: &mut Dice) -> Self {
+        let tint = if dice.chance(0.1) { dice.range(0.12, 0.4) } else { dice.range(0.0, 0.12) };
+        Self { tint, ..Self::some(dice) }
+    }
+
+    /// Glasses that hide the eyes.
+    pub(crate) fn dark(dice: &mut Dice) -> Self {
+        Self { tint: dice.range(0.85, 0.97), height: dice.range(1.8, 2.6), ..Self::some(dice) }
+    }
 }
 
 /// Skin from melanin (0..1) and blood, as linear albedo.

@@ -7,6 +7,7 @@
 //! | `other.*` | somebody else |
 //! | `printed.*`, `replayed.*`, `mask.*` | attacks |
 //! | `nobody.*`, `two.*`, `dark.*` | an empty room, two people, hardly any light |
+//! | `masked.*`, `dark-glasses.*`, `eyes-closed.*` | the card's person, hidden so |
 //! | `tree/NNNN/*.jpg` | a folder for each person: the card's photograph and live views |
 //!
 //! Each scene is one `.jpg` and an `.mjpeg` of `MOMENTS` moments, which Chromium takes for a camera.
@@ -14,12 +15,14 @@
 use crate::attack::{Species, show};
 use crate::background;
 use crate::camera;
+use crate::covering::Covers;
 use crate::frame::{Sitter, Spot, draw};
 use crate::image::Image;
 use crate::light::Lighting;
 use crate::math::Dice;
-use crate::person::Person;
+use crate::person::{Glasses, Person};
 use crate::scene::{Aim, Body, Dress, Expression, Pose, Studio};
+use crate::wear;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs;
 use std::io;
@@ -84,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
 
 #[derive(Clone, Copy)]
 enum Scene {
-    Holder,
+    Holder(Covers),
     Other,
     Attack(Species),
     Nobody,
@@ -92,8 +95,8 @@ enum Scene {
     Dark,
 }
 
-const SCENES: [(&str, Scene); 8] = [
-    ("same", Scene::Holder),
+const SCENES: [(&str, Scene); 11] = [
+    ("same", Scene::Holder(Covers::NONE)),
     ("other", Scene::Other),
     ("printed", Scene::Attack(Species::Printed)),
     ("replayed", Scene::Attack(Species::Replayed)),
@@ -101,12 +104,33 @@ const SCENES: [(&str, Scene); 8] = [
     ("nobody", Scene::Nobody),
     ("two", Scene::Two),
     ("dark", Scene::Dark),
+    ("masked", Scene::Holder(Covers { mask: true, ..Covers::NONE })),
+    ("dark-glasses", Scene::Holder(Covers { glasses: true, ..Covers::NONE })),
+    ("eyes-closed", Scene::Holder(Covers { eyes: true, ..Covers::NONE })),
 ];
 
 /// Someone who stands well before the kiosk and looks into it.
-fn attentive(studio: &Studio, person: &Person, spot: Spot, dice: &mut Dice) -> Sitter {
-    let body = Body::new(studio, person, Dress::Formal, &mut Dice::new(u64::from(person.seed), 5));
-    let expression = Expression::lively(dice, 0.2);
+fn attentive(
+    studio: &Studio,
+    person: &Person,
+    spot: Spot,
+    covers: Covers,
+    dice: &mut Dice,
+) -> Sitter {
+    let seed = u64::from(person.seed);
+    let mut body = Body::new(studio, person, Dress::Formal, &mut Dice::new(seed, 5));
+    // The same ones at every moment.
+    let own = &mut Dice::new(seed, 6);
+    if covers.mask {
+        body.mask = Some(wear::mask(&studio.head, own));
+    }
+    if covers.glasses {
+        body.glasses = Some(Glasses::dark(own));
+    }
+    let mut expression = Expression::lively(dice, 0.2);
+    if covers.eyes {
+        expression = expression.with_eyes_shut(studio, &body, 1.0);
+    }
     let aim =
         Aim { yaw: 0.06 * dice.normal(), pitch: -0.05, roll: 0.02 * dice.normal(), distance: 65.0 };
     Sitter::new(studio, Pose::new(studio, &body, &expression, 0.0), aim, spot)
@@ -125,12 +149,17 @@ fn frame(studio: &Studio, scene: Scene, [holder, other]: [&Person; 2], dice: &mu
         size,
     };
     let people = |sitters: &[Sitter]| draw(studio, &background, sitters, &lighting).0;
+    let plain = |person: &Person, spot, dice: &mut Dice| {
+        attentive(studio, person, spot, Covers::NONE, dice)
+    };
     let light = match scene {
-        Scene::Holder => people(&[attentive(studio, holder, at(320.0, 200.0, dice), dice)]),
-        Scene::Other => people(&[attentive(studio, other, at(320.0, 200.0, dice), dice)]),
+        Scene::Holder(covers) => {
+            people(&[attentive(studio, holder, at(320.0, 200.0, dice), covers, dice)])
+        }
+        Scene::Other => people(&[plain(other, at(320.0, 200.0, dice), dice)]),
         Scene::Two => people(&[
-            attentive(studio, holder, at(200.0, 170.0, dice), dice),
-            attentive(studio, other, at(450.0, 165.0, dice), dice),
+            plain(holder, at(200.0, 170.0, dice), dice),
+            plain(other, at(450.0, 165.0, dice), dice),
         ]),
         Scene::Nobody => background.clone(),
         Scene::Attack(species) => {
@@ -138,7 +167,7 @@ fn frame(studio: &Studio, scene: Scene, [holder, other]: [&Person; 2], dice: &mu
             show(studio, species, holder, &background, spot, &mut Dice::new(4, 4))
         }
         Scene::Dark => {
-            let image = people(&[attentive(studio, holder, at(320.0, 200.0, dice), dice)]);
+            let image = people(&[plain(holder, at(320.0, 200.0, dice), dice)]);
             return camera::dark(image, dice);
         }
     };

@@ -3,7 +3,7 @@
 use crate::head::{Head, Part, normals};
 use crate::light::Lighting;
 use crate::math::{Dice, Rotation, V3, step};
-use crate::person::Person;
+use crate::person::{Glasses, Person};
 use crate::piece::{Piece, Point, Similarity, Stance};
 use crate::raster::{Canvas, Grain, Surface};
 use crate::skin::{Paint, paint};
@@ -46,6 +46,8 @@ pub(crate) struct Body {
     shape: Vec<V3>,
     paint: Vec<Paint>,
     layers: Vec<Layer>,
+    pub(crate) mask: Option<Layer>,
+    pub(crate) glasses: Option<Glasses>,
     cloth: V3,
 }
 
@@ -70,10 +72,37 @@ impl Body {
             layers.push(wear::hat(head, dice));
         }
         layers.extend(wear::scalp(head, &person));
-        if dress == Dress::Masked || (dress == Dress::Everyday && dice.chance(0.02)) {
-            layers.push(wear::mask(head, dice));
-        }
-        Self { paint: paint(head, &person), layers, cloth, person, shape }
+        let is_masked = dress == Dress::Masked || (dress == Dress::Everyday && dice.chance(0.02));
+        let mask = is_masked.then(|| wear::mask(head, dice));
+        let glasses = person.glasses.take();
+        Self { paint: paint(head, &person), layers, mask, glasses, cloth, person, shape }
+    }
+
+    /// The skin's albedo, before anything that is on it.
+    pub(crate) fn skin(&self) -> V3 {
+        self.person.skin
+    }
+
+    /// Whether more than stubble grows on chin or lip.
+    pub(crate) fn is_bearded(&self) -> bool {
+        self.person.beard.0.max(self.person.beard.1) > 0.5
+    }
+
+    /// Weights of the blink, left and right, with which the edges of the lids meet.
+    fn shut(&self, head: &Head) -> (f32, f32) {
+        let blink = [(head.identity_modes + mode::BLINK, 1.0, 1.0)];
+        let after = head.bent(&self.shape, blink.into_iter());
+        let weight = |pairs: [(usize, usize); 2]| {
+            let gap = |shape: &[V3]| -> f32 {
+                let gaps = pairs.iter().map(|&(above, below)| {
+                    Head::landmark(shape, above).1 - Head::landmark(shape, below).1
+                });
+                gaps.sum()
+            };
+            let open = gap(&self.shape);
+            (open / (open - gap(&after)).max(0.01)).clamp(0.7, 1.5)
+        };
+        (weight([(43, 47), (44, 46)]), weight([(37, 41), (38, 40)]))
     }
 }
 
@@ -82,6 +111,8 @@ mod mode {
     pub(super) const BLINK: usize = 0;
     pub(super) const LOOK_DOWN: usize = 1;
     pub(super) const SQUINT: usize = 5;
+    /// The last one that moves lids.
+    pub(super) const WIDE: usize = 6;
     pub(super) const JAW_OPEN: usize = 12;
     pub(super) const SMILE: usize = 15;
     pub(super) const COUNT: usize = 24;
@@ -135,6 +166,29 @@ impl Expression {
         one.gaze = (strength * 0.14 * dice.normal(), strength * 0.1 * dice.normal());
         one
     }
+
+    /// The same with the eyes shut; `times` 1 is where this body's lids meet.
+    pub(crate) fn with_eyes_shut(mut self, studio: &Studio, body: &Body, times: f32) -> Self {
+        let (left, right) = body.shut(&studio.head);
+        self.weights.retain(|&(m, _, _)| m > mode::WIDE);
+        self.weights.push((mode::BLINK, times * left, times * right));
+        self
+    }
+
+    /// The same with eyes that are open: lids go a quarter of their way down.
+    pub(crate) fn with_eyes_open(mut self) -> Self {
+        for (m, left, right) in &mut self.weights {
+            if matches!(*m, mode::BLINK | mode::LOOK_DOWN) {
+                (*left, *right) = (0.25 * *left, 0.25 * *right);
+            }
+        }
+        self
+    }
+
+    /// Whether it is a smile that anybody sees.
+    pub(crate) fn is_smile(&self) -> bool {
+        self.weights.iter().any(|&(m, left, _)| m == mode::SMILE && left > 0.3)
+    }
 }
 
 /// A person at one moment before a camera.
@@ -159,11 +213,12 @@ impl Pose {
         pose.pieces.push(pose.eyes(studio, body, expression.gaze));
         pose.pieces.push(wear::teeth(&pose.shape));
         pose.pieces.push(wear::torso(body.cloth, body.person.stretch.0));
-        let layers = body.layers.iter().map(|layer| layer.on(head, &pose.shape, &pose.normals));
+        let layers = body.layers.iter().chain(&body.mask);
+        let layers = layers.map(|layer| layer.on(head, &pose.shape, &pose.normals));
         pose.pieces.extend(layers);
         pose.pieces.extend(wear::hanging(&body.person, body.person.stretch.0));
         pose.pieces.extend(wear::bun(&body.person));
-        if let Some(glasses) = &body.person.glasses {
+        if let Some(glasses) = &body.glasses {
             pose.pieces.extend(wear::glasses(&pose.shape, glasses, glare));
         }
         pose
@@ -277,6 +332,30 @@ impl Aim {
             turn: Rotation::of(self.yaw, self.pitch, self.roll),
             distance: self.distance,
             onto,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lids_that_are_shut_meet_whoever_they_belong_to() {
+        let studio = Studio::new();
+        let gap = |pose: &Pose| {
+            Head::landmark(&pose.shape, 37).1 - Head::landmark(&pose.shape, 41).1
+                + Head::landmark(&pose.shape, 44).1
+                - Head::landmark(&pose.shape, 46).1
+        };
+        for seed in 0..12 {
+            let person = Person::new(seed, studio.head.identity_modes);
+            let body = Body::new(&studio, &person, Dress::Formal, &mut Dice::new(seed, 8));
+            let pose = |expression: &Expression| Pose::new(&studio, &body, expression, 0.0);
+            let open = Expression::default().with_eyes_open();
+            let shut = Expression::default().with_eyes_shut(&studio, &body, 1.0);
+            let (open, shut) = (gap(&pose(&open)), gap(&pose(&shut)));
+            assert!(open > 0.5 && shut.abs() < 0.2 * open, "seed {seed}: {open} {shut}");
         }
     }
 }

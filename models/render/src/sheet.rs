@@ -3,6 +3,7 @@
 use crate::attack::{Species, view};
 use crate::camera;
 use crate::closeup;
+use crate::covering;
 use crate::crops;
 use crate::frame::{Face, scene};
 use crate::image::Image;
@@ -39,6 +40,8 @@ enum Subject {
     CloseUps,
     /// A row each: live, printed, replayed, paper mask; and again.
     Attacks,
+    /// One person a row, with and without something that hides the face.
+    Covered,
 }
 
 /// Renders and writes a sheet.
@@ -62,6 +65,10 @@ fn tiles(studio: &Studio, arguments: &Arguments, row: u64) -> Vec<Image> {
     match arguments.subject {
         Subject::People => {
             let views = crops::views(studio, row, columns, &mut dice).into_iter();
+            views.map(|(_, image)| image).collect()
+        }
+        Subject::Covered => {
+            let views = covering::views(studio, row, columns, &mut dice).into_iter();
             views.map(|(_, image)| image).collect()
         }
         Subject::Frames => (0..columns)

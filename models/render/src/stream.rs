@@ -7,9 +7,11 @@
 //! | `detector` | faces | for each of 3: box and five landmarks (14 f32), then 320x240 RGB bytes |
 //! | `landmarks` | 0 | five landmarks (10 f32), then 176x176 grey bytes |
 //! | `liveness` | species: 0 live, 1 printed, 2 replayed, 3 paper mask | 80x80 RGB bytes |
+//! | `covering` | a bit for each of what hides the face and what looks like it (`covering.rs`) | 112x112 grey bytes |
 
 use crate::attack::{Species, view};
 use crate::closeup;
+use crate::covering;
 use crate::crops::{Kind, views};
 use crate::frame::scene;
 use crate::math::Dice;
@@ -52,6 +54,8 @@ enum What {
     Landmarks,
     /// Faces with their surroundings, half of them live, half attacks.
     Liveness,
+    /// Aligned grey faces with masks, dark glasses or closed eyes, and without.
+    Covering,
 }
 
 /// Renders until the reader closes the pipe, or all people are through.
@@ -90,6 +94,7 @@ fn work(
             What::Detector => detector(studio, &mut dice),
             What::Landmarks => landmarks(studio, &mut dice),
             What::Liveness => liveness(studio, &mut dice),
+            What::Covering => covered(studio, person, arguments.views, &mut dice),
         };
         let mut out = out.lock().map_err(|_| io::Error::other("a rendering thread failed"))?;
         out.write_all(&bytes)?;
@@ -154,6 +159,15 @@ fn liveness(studio: &Studio, dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
+fn covered(studio: &Studio, person: u64, count: usize, dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (label, image) in covering::views(studio, person, count, dice) {
+        bytes.extend(label.to_le_bytes());
+        bytes.extend(image.luma());
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +189,7 @@ mod tests {
             assert_eq!(detector(&studio, &mut dice).len(), 4 + FACES * 14 * 4 + 320 * 240 * 3);
             assert_eq!(landmarks(&studio, &mut dice).len(), 4 + 10 * 4 + 176 * 176);
             assert_eq!(liveness(&studio, &mut dice).len(), 4 + 80 * 80 * 3);
+            assert_eq!(covered(&studio, seed, 2, &mut dice).len(), 2 * (4 + 112 * 112));
         }
     }
 }

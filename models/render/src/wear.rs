@@ -198,14 +198,30 @@ pub(crate) fn hat(head: &Head, dice: &mut Dice) -> Layer {
     })
 }
 
-/// A mask over nose, mouth and chin.
+/// A mask over nose, mouth and chin, of a usual colour.
 pub(crate) fn mask(head: &Head, dice: &mut Dice) -> Layer {
     let colour = match dice.below(4) {
         0 => V3(0.02, 0.02, 0.02),
         1 => V3(0.35, 0.5, 0.62),
         _ => V3(0.75, 0.75, 0.74),
     };
+    mask_of(head, colour, dice)
+}
+
+/// The same of any colour; some leave the nose free.
+pub(crate) fn mask_of(head: &Head, colour: V3, dice: &mut Dice) -> Layer {
     let (top, puff) = (dice.range(-0.2, 1.6), dice.range(0.3, 0.8));
+    cloth(head, colour, top, puff)
+}
+
+/// A mask that is drawn down to the chin and hides nothing.
+pub(crate) fn lowered_mask(head: &Head, colour: V3, dice: &mut Dice) -> Layer {
+    let (top, puff) = (dice.range(-6.4, -5.6), dice.range(0.2, 0.6));
+    cloth(head, colour, top, puff)
+}
+
+/// Cloth before the lower face, up to a height in the middle, and how far it stands off (cm).
+fn cloth(head: &Head, colour: V3, top: f32, puff: f32) -> Layer {
     Layer::new(head, 33, colour, Surface::Grainy, |v| {
         let p = head.rest[v];
         let edge = top - 0.03 * p.0 * p.0;

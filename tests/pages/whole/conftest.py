@@ -7,6 +7,7 @@ from place import Place
 # Names of cards whose holders can be shown to a camera: `SHOWN` of `place.py` is on their photographs.
 SHOWN_CARDS = {
     "shown-same": "face-only", "shown-other": "adult", "shown-printed": "adult", "shown-nobody": "adult", "shown-two": "adult", "shown-dark": "adult",
+    "shown-masked": "adult", "shown-dark-glasses": "adult", "shown-eyes-closed": "adult",
     "shown-wrong-number": "adult", "shown-refused": "adult", "shown-taken": "adult",
     "shown-engine": "adult", "shown-engine-other": "adult",
 }

@@ -26,7 +26,7 @@ def films(browser, place, screenshots):
     desk.close()
     renderer = PROGRAMS / "shikaku-render"
     folder = FILMS / f"{hashlib.sha256(renderer.read_bytes()).hexdigest()[:12]}-{seed}"
-    if not (folder / "dark.mjpeg").exists():
+    if not (folder / "eyes-closed.mjpeg").exists():
         subprocess.run([renderer, "samples", folder, "--seed", str(seed), "--people", "0"], check=True, capture_output=True)
     return folder
 
@@ -116,7 +116,13 @@ def test_a_printed_photograph_of_the_holder_is_not_recognised(before, place):
     assert not any("outcome=Match" in audit for audit in audits(place)[-1:])
 
 
-@pytest.mark.parametrize(("film", "advice"), [("nobody", "お顔が映っていません"), ("two", "お一人だけで"), ("dark", "暗いようです")])
+LACKS = [
+    ("nobody", "お顔が映っていません"), ("two", "お一人だけで"), ("dark", "暗いようです"),
+    ("masked", "マスクを外して"), ("dark-glasses", "サングラスを外して"), ("eyes-closed", "目を開けて"),
+]
+
+
+@pytest.mark.parametrize(("film", "advice"), LACKS)
 def test_what_the_camera_lacks_is_said_in_words(before, film, advice):
     desk = before(film)
     desk.shows_face(f"shown-{film}")

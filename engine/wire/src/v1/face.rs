@@ -40,7 +40,7 @@ impl FaceCardResponse {
 pub enum FaceStepResponse {
     /// The frame cannot be used.
     Adjust {
-        /// What the patient can do about it: `nobody`, `several`, `tooDark`, `tooFar` and others.
+        /// What the patient can do about it: `nobody`, `tooDark`, `takeOffMask` and others.
         #[schema(example = "tooFar")]
         advice: Cow<'static, str>,
     },

@@ -31,6 +31,7 @@ export default {
   "camera.picture": "カメラの 画面（左と 右が ぎゃくです）", "camera.starts": "カメラを つけて います", "camera.looks": "そのまま カメラを 見て ください", "camera.progress": "そのまま 待って ください（{of}回の うち {used}回）",
   "advice.nobody": "顔が 見えません。カメラの 前に 来て ください", "advice.several": "1人だけで うつって ください", "advice.tooDark": "くらいです。明るい ほうを 見て ください", "advice.tooBright": "明るすぎます。つよい 光から はなれて ください",
   "advice.tooFar": "もう少し 近くに 来て ください", "advice.tooNear": "もう少し はなれて ください", "advice.offCentre": "わくの まんなかに 顔を 入れて ください", "advice.turnToCamera": "まっすぐ カメラを 見て ください", "advice.holdUpright": "頭を まっすぐに して ください", "advice.holdStill": "動かないで ください",
+  "advice.takeOffMask": "マスクを とって ください", "advice.takeOffGlasses": "サングラスを とって ください", "advice.openEyes": "目を あけて カメラを 見て ください",
   "screen.checking": "しらべて います", "screen.checking.do": "待って ください。カードを 動かさないで ください。",
   "screen.registerOffer": "この カードは まだ 保険証に なって いません", "screen.registerOffer.do": "いま ここで、保険証として 使えるように できます。しますか。",
   "register.card": "カードの 数字で する", "register.staff": "ここの 人に して もらう", "register.no": "しない",

@@ -31,6 +31,7 @@ export default {
   "camera.picture": "Picture of the camera, mirrored", "camera.starts": "Starting the camera", "camera.looks": "Keep looking into the camera", "camera.progress": "Please hold on ({used} of {of})",
   "advice.nobody": "No face is seen. Please stand before the camera", "advice.several": "Only one person, please", "advice.tooDark": "It is too dark. Please turn to the light", "advice.tooBright": "It is too bright. Please avoid strong light",
   "advice.tooFar": "Please come a little nearer", "advice.tooNear": "Please step back a little", "advice.offCentre": "Move your face to the middle of the frame", "advice.turnToCamera": "Look straight into the camera", "advice.holdUpright": "Hold your head upright", "advice.holdStill": "Please hold still",
+  "advice.takeOffMask": "Please take off your mask", "advice.takeOffGlasses": "Please take off your dark glasses", "advice.openEyes": "Please open your eyes and look into the camera",
   "screen.checking": "Checking", "screen.checking.do": "Please wait and do not move the card.",
   "screen.registerOffer": "This card is not registered as an insurance card yet", "screen.registerOffer.do": "You can register it here and now. Do you want to?",
   "register.card": "Register with the numbers on the card", "register.staff": "Register at the counter", "register.no": "Do not register",

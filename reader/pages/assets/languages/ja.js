@@ -31,6 +31,7 @@ export default {
   "camera.picture": "カメラの映像（左右が逆に映ります）", "camera.starts": "カメラを準備しています", "camera.looks": "そのままカメラを見てください", "camera.progress": "そのままお待ちください（{of} 枚のうち {used} 枚）",
   "advice.nobody": "お顔が映っていません。カメラの前に立ってください", "advice.several": "お一人だけで映ってください", "advice.tooDark": "暗いようです。明るい方を向いてください", "advice.tooBright": "明るすぎます。強い光を避けてください",
   "advice.tooFar": "もう少し近づいてください", "advice.tooNear": "もう少し離れてください", "advice.offCentre": "枠の中央にお顔を合わせてください", "advice.turnToCamera": "正面からカメラを見てください", "advice.holdUpright": "頭をまっすぐにしてください", "advice.holdStill": "動かずにお待ちください",
+  "advice.takeOffMask": "マスクを外してください", "advice.takeOffGlasses": "サングラスを外してください", "advice.openEyes": "目を開けてカメラを見てください",
   "screen.checking": "確認しています", "screen.checking.do": "そのままお待ちください。カードを動かさないでください。",
   "screen.registerOffer": "保険証としての登録がまだです", "screen.registerOffer.do": "このカードを健康保険証として使うための登録が、今ここでできます。登録しますか。",
   "register.card": "カードに書かれた数字で登録する", "register.staff": "窓口で登録する", "register.no": "登録しない",

@@ -31,6 +31,7 @@ export default {
   "camera.picture": "카메라 영상(좌우 반전)", "camera.starts": "카메라를 준비하고 있습니다", "camera.looks": "그대로 카메라를 봐 주세요", "camera.progress": "그대로 기다려 주세요({of}장 중 {used}장)",
   "advice.nobody": "얼굴이 보이지 않습니다. 카메라 앞에 서 주세요", "advice.several": "한 분만 비춰 주세요", "advice.tooDark": "어둡습니다. 밝은 쪽을 향해 주세요", "advice.tooBright": "너무 밝습니다. 강한 빛을 피해 주세요",
   "advice.tooFar": "조금 더 가까이 와 주세요", "advice.tooNear": "조금 뒤로 물러나 주세요", "advice.offCentre": "얼굴을 틀 가운데에 맞춰 주세요", "advice.turnToCamera": "정면으로 카메라를 봐 주세요", "advice.holdUpright": "고개를 똑바로 해 주세요", "advice.holdStill": "움직이지 말아 주세요",
+  "advice.takeOffMask": "마스크를 벗어 주세요", "advice.takeOffGlasses": "선글라스를 벗어 주세요", "advice.openEyes": "눈을 뜨고 카메라를 봐 주세요",
   "screen.checking": "확인하고 있습니다", "screen.checking.do": "기다려 주세요. 카드를 움직이지 마세요.",
   "screen.registerOffer": "아직 보험증으로 등록되지 않았습니다", "screen.registerOffer.do": "지금 여기서 등록할 수 있습니다. 등록하시겠습니까?",
   "register.card": "카드에 적힌 숫자로 등록", "register.staff": "창구에서 등록", "register.no": "등록하지 않음",

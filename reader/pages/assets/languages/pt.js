@@ -31,6 +31,7 @@ export default {
   "camera.picture": "Imagem da câmera, espelhada", "camera.starts": "Ligando a câmera", "camera.looks": "Continue olhando para a câmera", "camera.progress": "Aguarde ({used} de {of})",
   "advice.nobody": "Nenhum rosto visível. Fique diante da câmera", "advice.several": "Apenas uma pessoa, por favor", "advice.tooDark": "Está escuro. Vire-se para a luz", "advice.tooBright": "Está claro demais. Evite luz forte",
   "advice.tooFar": "Chegue um pouco mais perto", "advice.tooNear": "Afaste-se um pouco", "advice.offCentre": "Leve o rosto ao centro da moldura", "advice.turnToCamera": "Olhe de frente para a câmera", "advice.holdUpright": "Mantenha a cabeça reta", "advice.holdStill": "Não se mova",
+  "advice.takeOffMask": "Tire a máscara, por favor", "advice.takeOffGlasses": "Tire os óculos escuros, por favor", "advice.openEyes": "Abra os olhos e olhe para a câmera",
   "screen.checking": "Verificando", "screen.checking.do": "Aguarde e não mova o cartão.",
   "screen.registerOffer": "Este cartão ainda não está registrado como cartão do seguro", "screen.registerOffer.do": "Você pode registrá-lo aqui e agora. Quer registrar?",
   "register.card": "Registrar com os números do cartão", "register.staff": "Registrar no balcão", "register.no": "Não registrar",

@@ -31,6 +31,7 @@ export default {
   "camera.picture": "Hình từ máy ảnh (đảo trái phải)", "camera.starts": "Đang mở máy ảnh", "camera.looks": "Tiếp tục nhìn vào máy ảnh", "camera.progress": "Xin giữ yên ({used}/{of})",
   "advice.nobody": "Không thấy khuôn mặt. Xin đứng trước máy ảnh", "advice.several": "Xin chỉ một người trong khung", "advice.tooDark": "Tối quá. Xin quay về phía sáng", "advice.tooBright": "Sáng quá. Xin tránh ánh sáng mạnh",
   "advice.tooFar": "Xin lại gần thêm một chút", "advice.tooNear": "Xin lùi lại một chút", "advice.offCentre": "Đưa khuôn mặt vào giữa khung", "advice.turnToCamera": "Nhìn thẳng vào máy ảnh", "advice.holdUpright": "Giữ đầu thẳng", "advice.holdStill": "Xin đừng cử động",
+  "advice.takeOffMask": "Xin tháo khẩu trang", "advice.takeOffGlasses": "Xin tháo kính râm", "advice.openEyes": "Xin mở mắt và nhìn vào máy ảnh",
   "screen.checking": "Đang kiểm tra", "screen.checking.do": "Xin chờ và không di chuyển thẻ.",
   "screen.registerOffer": "Thẻ này chưa đăng ký làm thẻ bảo hiểm", "screen.registerOffer.do": "Bạn có thể đăng ký ngay tại đây. Bạn có muốn không?",
   "register.card": "Đăng ký bằng số trên thẻ", "register.staff": "Đăng ký tại quầy", "register.no": "Không đăng ký",

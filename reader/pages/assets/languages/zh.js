@@ -31,6 +31,7 @@ export default {
   "camera.picture": "摄像头画面（左右相反）", "camera.starts": "正在启动摄像头", "camera.looks": "请继续看镜头", "camera.progress": "请保持不动（{of} 张中的 {used} 张）",
   "advice.nobody": "没有看到面容，请站到镜头前", "advice.several": "请只让一个人入镜", "advice.tooDark": "光线太暗，请面向亮处", "advice.tooBright": "光线太强，请避开强光",
   "advice.tooFar": "请再靠近一些", "advice.tooNear": "请稍微后退", "advice.offCentre": "请将脸移到框的中央", "advice.turnToCamera": "请正对镜头", "advice.holdUpright": "请摆正头部", "advice.holdStill": "请不要动",
+  "advice.takeOffMask": "请摘下口罩", "advice.takeOffGlasses": "请摘下墨镜", "advice.openEyes": "请睁开眼睛看镜头",
   "screen.checking": "正在确认", "screen.checking.do": "请稍候，请勿移动卡片。",
   "screen.registerOffer": "此卡尚未登记为保险证", "screen.registerOffer.do": "现在可以在这里登记。要登记吗？",
   "register.card": "用卡面上的数字登记", "register.staff": "在窗口登记", "register.no": "不登记",
