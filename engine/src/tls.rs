@@ -24,6 +24,7 @@ pub use tickets::TICKET_EPOCH_SECONDS;
 
 use crate::clock::Clock;
 use crate::identity::ClientCertificate;
+use arc_swap::{ArcSwap, Guard};
 use load::Loaded;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -40,7 +41,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Tickets sent after a full handshake. Each costs the server about 10 us; a client needs one.
@@ -101,7 +102,7 @@ impl TlsReloader {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let loaded = load::load(&files, &provider, clock.unix_seconds())?;
         let shared = Arc::new(Shared {
-            current: RwLock::new(Arc::new(loaded)),
+            current: ArcSwap::from_pointee(loaded),
             clock,
             algorithms: provider.signature_verification_algorithms,
         });
@@ -125,7 +126,7 @@ impl TlsReloader {
     pub fn reload(&self) -> Result<(), TlsError> {
         let now = self.shared.clock.unix_seconds();
         let loaded = load::load(&self.files, self.config.crypto_provider(), now)?;
-        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        self.shared.current.store(Arc::new(loaded));
         self.warn();
         Ok(())
     }
@@ -199,15 +200,15 @@ fn server_config(
 
 /// What the library asks for during handshakes, always answered from the files loaded last.
 struct Shared {
-    current: RwLock<Arc<Loaded>>,
+    current: ArcSwap<Loaded>,
     clock: Arc<dyn Clock>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Shared {
-    fn current(&self) -> Arc<Loaded> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current)
+    // HOT PATH: no lock, and no count that workers share.
+    fn current(&self) -> Guard<Arc<Loaded>> {
+        self.current.load()
     }
 
     /// Ticket keys, unless nobody may be let in at all.

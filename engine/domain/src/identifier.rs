@@ -131,7 +131,8 @@ pub const fn check_digit(mut base: u64) -> u32 {
     let mut weight = 2;
     while base > 0 {
         let product = (base % 10) as u32 * weight;
-        sum += product / 10 + product % 10;
+        // Its digits added: at most 18.
+        sum += if product > 9 { product - 9 } else { product };
         weight = 3 - weight;
         base /= 10;
     }
@@ -383,13 +384,17 @@ impl PostNumber {
     /// `123-4567` as ASCII bytes.
     #[must_use]
     pub fn to_ascii(self) -> [u8; 8] {
-        let mut out = [b'-'; 8];
-        let mut number = self.0;
-        for slot in out.iter_mut().enumerate().rev().filter(|(at, _)| *at != 3).map(|(_, b)| b) {
-            *slot = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        out
+        let digit = |power: u32| b'0' + (self.0 / power % 10) as u8;
+        [
+            digit(1_000_000),
+            digit(100_000),
+            digit(10_000),
+            b'-',
+            digit(1000),
+            digit(100),
+            digit(10),
+            digit(1),
+        ]
     }
 }
 

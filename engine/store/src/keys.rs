@@ -186,12 +186,16 @@ impl CardKey {
             self.push(&[u8::try_from(text.len()).unwrap_or(u8::MAX)]);
             return self.push(text);
         }
-        for pair in text.chunks(2) {
-            let half = |at: usize| pair.get(at).map_or(NO_DIGIT, |digit| digit & 0x0F);
-            self.push(&[half(0) << 4 | half(1)]);
+        let (pairs, odd) = text.as_chunks::<2>();
+        for [high, low] in pairs {
+            self.push(&[(high & 0x0F) << 4 | low & 0x0F]);
+        }
+        if let [high] = odd {
+            self.push(&[(high & 0x0F) << 4 | NO_DIGIT]);
         }
     }
 
+    #[inline(always)] // most parts have a length that the compiler knows
     fn push(&mut self, part: &[u8]) {
         let start = self.len;
         // INVARIANT: every part is bounded and the buffer has room for all of them.

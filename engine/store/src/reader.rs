@@ -49,14 +49,14 @@ impl Reader {
         Self { reach: Reach::Memory, ..self.clone() }
     }
 
-    /// Passes on the registrations under the queried card: one point read, decoded without copying
-    /// text. The slice is empty when there are none. A registration may have another branch than
+    /// Passes on the registrations under the queried card: one point read, its texts
+    /// decoded into one string. The slice is empty when there are none. A registration may have another branch than
     /// the query; [`shikaku_domain::decide`] sees to that.
     ///
     /// # Errors
     /// [`StoreError::CorruptRecord`], [`StoreError::NotInMemory`] for a reader of memory only, or
     /// what the disk reports.
-    // HOT PATH: no allocation for a card with one registration, no lock.
+    // HOT PATH: one allocation for a card with one registration, no lock.
     pub fn with_card<R>(
         &self,
         query: &CardQuery,

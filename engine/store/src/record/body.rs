@@ -26,7 +26,7 @@ use super::codes::CodeByte;
 use super::pack::{Bytes, put_day, put_number};
 use super::parts::{ElderlyRecord, LimitRecord, SpecificDiseasesRecord, TicketRecord, all};
 use super::slot::Slot;
-use super::text::{Arena, Page, put_text};
+use super::text::{Page, Span, Texts, put_text, unpack};
 use crate::codec::{self, Damage};
 use crate::keys::CardParts;
 use crate::towns::{self, NewTowns, TownTable};
@@ -270,17 +270,16 @@ fn styled(folded: &str, style: u8) -> impl Iterator<Item = char> {
     zeros.chain(folded.chars()).map(widen)
 }
 
-/// The registration in a slot, under this card.
-///
-/// Text is put in the arena.
+/// The registration in a slot, under this card. Its texts are put to `texts`, which are empty.
 // HOT PATH
 pub(super) fn decode_registration<'a>(
-    slot: &Slot<'_>,
+    slot: Slot<'_>,
     card: &CardParts,
     towns: &TownTable,
-    arena: &mut Arena<'a>,
+    texts: &'a mut Texts,
 ) -> Result<Registration<'a>, Damage> {
-    let mut bytes = Bytes::new(&slot.body);
+    let Slot { person, branch, period, elsewhere, body } = slot;
+    let mut bytes = Bytes::new(&body);
     let [codes, forms, parts] = bytes.array()?;
     let code = |shift: u8| Some(codes >> shift & 3).filter(|code| *code != 0);
     let form = |shift: u8| forms >> shift & 3;
@@ -292,16 +291,16 @@ pub(super) fn decode_registration<'a>(
         0 => None,
         _ => Some(CodeByte::from_byte(bytes.byte()?)?),
     };
-    let symbol = take_card_text(form(0), &mut bytes, &card.symbol, arena)?;
-    let number = take_card_text(form(2), &mut bytes, &card.number, arena)?;
-    let name = arena.text(&mut bytes, Page::Common)?;
-    let insured_name = take_insured_name(form(4), &mut bytes, &name, arena)?;
+    let symbol = take_card_text(form(0), &mut bytes, &card.symbol, texts)?;
+    let number = take_card_text(form(2), &mut bytes, &card.number, texts)?;
+    let name = texts.take(&mut bytes, Page::Common)?;
+    let insured_name = take_insured_name(form(4), &mut bytes, name, texts)?;
     let has = |flag| parts & flag != 0;
-    let name_kana = has(KANA).then(|| arena.text(&mut bytes, Page::Kana)).transpose()?;
+    let name_kana = has(KANA).then(|| texts.take(&mut bytes, Page::Kana)).transpose()?;
     let post_number = has(POST_NUMBER).then(|| take_post_number(&mut bytes)).transpose()?;
     let address =
-        has(ADDRESS).then(|| take_address(has(TOWN), &mut bytes, towns, arena)).transpose()?;
-    let mut from = slot.period.start();
+        has(ADDRESS).then(|| take_address(has(TOWN), &mut bytes, towns, texts)).transpose()?;
+    let mut from = period.start();
     let mut day = |flag| -> Result<Option<Day>, Damage> {
         if !has(flag) {
             return Ok(None);
@@ -322,29 +321,32 @@ pub(super) fn decode_registration<'a>(
         specific_diseases,
         medical_tickets,
     } = rare;
+    // All texts are there, so from here on they can be lent.
+    let texts = &*texts;
+    let lend = move |text: Span| Personal::new(Cow::Borrowed(texts.get(text)));
     let own = |text: &str| Personal::new(Cow::Owned(text.to_owned()));
     Ok(Registration {
-        person: slot.person,
+        person,
         card: CardFace {
             insurer: card.insurer,
-            symbol,
-            number: number.ok_or("no card number")?,
-            branch: slot.branch,
+            symbol: card_text(form(0), texts.get(symbol), &card.symbol)?,
+            number: card_text(form(2), texts.get(number), &card.number)?.ok_or("no card number")?,
+            branch,
             birthdate: card.birthdate,
         },
-        period: slot.period,
+        period,
         reason_of_loss,
         card_classification,
         personal_family: code(4).map(CodeByte::from_byte).transpose()?,
-        insured_name: insured_name.map(Personal::new),
-        name: Personal::new(name),
+        insured_name: insured_name.map(lend),
+        name: lend(name),
         name_of_other: name_of_other.map(own),
-        name_kana: name_kana.map(Personal::new),
+        name_kana: name_kana.map(lend),
         name_of_other_kana: name_of_other_kana.map(own),
         sex1: CodeByte::from_byte(codes & 3)?,
         sex2: code(2).map(CodeByte::from_byte).transpose()?,
         post_number,
-        address: address.map(Personal::new),
+        address: address.map(lend),
         card_issued,
         card_valid_from,
         card_expires,
@@ -354,52 +356,57 @@ pub(super) fn decode_registration<'a>(
         elderly_recipient: all(elderly_recipient)?,
         limit_application: all(limit_application)?,
         specific_diseases: all(specific_diseases)?,
-        medical_tickets: medical_tickets
-            .into_iter()
-            .map(TicketRecord::into_ticket)
-            .collect::<Result<_, _>>()?,
-        elsewhere: slot.elsewhere.clone(),
+        medical_tickets: all(medical_tickets)?,
+        elsewhere,
     })
 }
 
-fn take_card_text<'a>(
+/// Takes what the card bears; nothing if it bears none.
+fn take_card_text(
     form: u8,
     bytes: &mut Bytes<'_>,
     folded: &Folded,
-    arena: &mut Arena<'a>,
-) -> Result<Option<CardText<'a>>, Damage> {
-    let text = match form {
-        ABSENT => return Ok(None),
-        AS_FOLDED => CardText::with_folded(arena.copy(folded.as_str())?, *folded),
+    texts: &mut Texts,
+) -> Result<Span, Damage> {
+    texts.write(|out| match form {
+        ABSENT => Ok(()),
+        AS_FOLDED => {
+            out.push_str(folded.as_str());
+            Ok(())
+        }
         STYLED => {
             let style = bytes.byte()?;
-            let text = arena.write(|line| {
-                styled(folded.as_str(), style).for_each(|c| line.push(c));
-                Ok(())
-            })?;
-            CardText::with_folded(text, *folded)
+            styled(folded.as_str(), style).for_each(|c| out.push(c));
+            Ok(())
         }
+        _ => unpack(bytes, Page::Common, out),
+    })
+}
+
+fn card_text<'a>(form: u8, text: &'a str, folded: &Folded) -> Result<Option<CardText<'a>>, Damage> {
+    let text = match form {
+        ABSENT => return Ok(None),
         // The key leaves out symbols that do not tell cards apart.
-        _ if folded.is_empty() => CardText::new(arena.text(bytes, Page::Common)?),
-        _ => CardText::with_folded(arena.text(bytes, Page::Common)?, *folded),
+        SPELLED if folded.is_empty() => CardText::new(text),
+        _ => CardText::with_folded(text, *folded),
     };
     text.map(Some).map_err(|_| "no card bears this text")
 }
 
-fn take_insured_name<'a>(
+fn take_insured_name(
     form: u8,
     bytes: &mut Bytes<'_>,
-    name: &Cow<'a, str>,
-    arena: &mut Arena<'a>,
-) -> Result<Option<Cow<'a, str>>, Damage> {
+    name: Span,
+    texts: &mut Texts,
+) -> Result<Option<Span>, Damage> {
     match form {
         ABSENT => Ok(None),
-        SAME_NAME => Ok(Some(name.clone())),
+        SAME_NAME => Ok(Some(name)),
         SIMILAR_NAME => {
-            let shared = bytes.number()? as usize;
-            let insured = arena.write(|line| {
-                name.chars().take(shared).for_each(|c| line.push(c));
-                line.packed(bytes, Page::Common)
+            let shared = texts.start_of(name, bytes.number()? as usize);
+            let insured = texts.write(|out| {
+                out.extend_from_within(shared.range());
+                unpack(bytes, Page::Common, out)
             })?;
             Ok(Some(insured))
         }
@@ -413,19 +420,19 @@ fn take_post_number(bytes: &mut Bytes<'_>) -> Result<PostNumber, Damage> {
     PostNumber::from_number(number).ok_or("no such postal code")
 }
 
-fn take_address<'a>(
+fn take_address(
     has_town: bool,
     bytes: &mut Bytes<'_>,
     towns: &TownTable,
-    arena: &mut Arena<'a>,
-) -> Result<Cow<'a, str>, Damage> {
+    texts: &mut Texts,
+) -> Result<Span, Damage> {
     let town = match has_town {
         true => towns.text(bytes.number()?).ok_or("no such town")?,
         false => "",
     };
-    arena.write(|line| {
-        line.push_str(town);
-        line.packed(bytes, Page::Common)
+    texts.write(|out| {
+        out.push_str(town);
+        unpack(bytes, Page::Common, out)
     })
 }
 

@@ -25,10 +25,15 @@ impl<'a> Bytes<'a> {
         self.0.is_empty()
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Damage> {
-        let (byte, rest) = self.0.split_first().ok_or("truncated")?;
+    /// The next byte; `None` at the end.
+    pub(super) fn next_byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
-        Ok(*byte)
+        Some(*byte)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, Damage> {
+        self.next_byte().ok_or("truncated")
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
@@ -54,7 +59,19 @@ impl<'a> Bytes<'a> {
         std::mem::take(&mut self.0)
     }
 
+    /// Most numbers are one byte.
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u32, Damage> {
+        match self.0.split_first() {
+            Some((byte @ ..0x80, rest)) => {
+                self.0 = rest;
+                Ok((*byte).into())
+            }
+            Some(_) | None => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u32, Damage> {
         let mut number = 0_u64;
         for shift in [0, 7, 14, 21, 28] {
             let byte = self.byte()?;

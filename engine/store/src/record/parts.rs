@@ -192,9 +192,11 @@ impl<'r> From<&'r MedicalTicket<'_>> for TicketRecord<'r> {
     }
 }
 
-impl TicketRecord<'_> {
-    /// The ticket, with texts of its own: a record is decoded apart from its bytes.
-    pub(super) fn into_ticket(self) -> Result<MedicalTicket<'static>, Damage> {
+/// The ticket has texts of its own: a record is decoded apart from its bytes.
+impl TryFrom<TicketRecord<'_>> for MedicalTicket<'static> {
+    type Error = Damage;
+
+    fn try_from(record: TicketRecord<'_>) -> Result<Self, Damage> {
         let TicketRecord {
             ticket_type,
             valid,
@@ -205,9 +207,9 @@ impl TicketRecord<'_> {
             treatment_type,
             self_pay_yen,
             use_with_other,
-        } = self;
+        } = record;
         let own = |text: &str| Personal::new(Cow::Owned(text.to_owned()));
-        Ok(MedicalTicket {
+        Ok(Self {
             ticket_type: CodeByte::from_byte(ticket_type)?,
             valid: valid.try_into()?,
             issue_number: own(issue_number),
@@ -223,6 +225,10 @@ impl TicketRecord<'_> {
 }
 
 /// A list of records.
+// HOT PATH: nearly all lists are empty, and the machinery behind `collect` does not know it.
 pub(super) fn all<R, T: TryFrom<R, Error = Damage>>(records: Vec<R>) -> Result<Vec<T>, Damage> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
     records.into_iter().map(T::try_from).collect()
 }

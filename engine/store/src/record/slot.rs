@@ -21,7 +21,7 @@
 
 use super::body::decode_registration;
 use super::pack::{ANCHOR, Bytes, put_counted, put_day, put_length, put_number, put_period};
-use super::text::{ARENA_BYTES, Arena};
+use super::text::Texts;
 use crate::codec::{Damage, other_version};
 use crate::keys::CardParts;
 use crate::towns::TownTable;
@@ -189,8 +189,8 @@ pub(crate) fn decode_slots(
     }))
 }
 
-/// Decodes an entry and passes its registrations on. Nothing is put on the heap for an entry with
-/// one registration without certificates, the usual one.
+/// Decodes an entry and passes its registrations on. An entry with one registration without
+/// certificates, the usual one, takes one allocation.
 ///
 /// `card` is what the entry's key says.
 // HOT PATH: every eligibility query decodes one entry.
@@ -200,19 +200,19 @@ pub(crate) fn with_registrations<R>(
     towns: &TownTable,
     f: impl FnOnce(&[Registration<'_>]) -> R,
 ) -> Result<R, Damage> {
-    let mut space = [0; ARENA_BYTES];
-    let mut arena = Arena::new(&mut space);
-    let mut registrations =
-        decode_slots(entry)?.map(|slot| decode_registration(&slot?, card, towns, &mut arena));
-    let Some(first) = registrations.next().transpose()? else {
+    let mut slots = decode_slots(entry)?;
+    let Some(first) = slots.next().transpose()? else {
         return Ok(f(&[]));
     };
-    let Some(second) = registrations.next().transpose()? else {
+    let mut texts = Texts::new();
+    let first = decode_registration(first, card, towns, &mut texts)?;
+    let others = slots.collect::<Result<Vec<_>, _>>()?;
+    if others.is_empty() {
         return Ok(f(std::slice::from_ref(&first)));
-    };
-    let mut all = vec![first, second];
-    for registration in registrations {
-        all.push(registration?);
     }
+    let mut texts: Vec<_> = others.iter().map(|_| Texts::new()).collect();
+    let others = others.into_iter().zip(&mut texts);
+    let others = others.map(|(slot, texts)| decode_registration(slot, card, towns, texts));
+    let all = std::iter::once(Ok(first)).chain(others).collect::<Result<Vec<_>, _>>()?;
     Ok(f(&all))
 }

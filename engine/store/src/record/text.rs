@@ -15,7 +15,7 @@
 
 use super::pack::{Bytes, put_counted};
 use crate::codec::Damage;
-use std::borrow::Cow;
+use std::ops::Range;
 
 /// Which short forms a text uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,122 +78,115 @@ fn put_char(out: &mut Vec<u8>, c: char, page: Page) {
     }
 }
 
-// HOT PATH
-fn take_char(bytes: &mut Bytes<'_>, page: Page) -> Result<char, Damage> {
-    const UNKNOWN: Damage = "no such character";
-    let lead = bytes.byte()?;
-    let code = match (page, lead) {
-        (_, 0x20..=0x7E) => return Ok(char::from(lead)),
-        (_, OTHER) => {
-            let [high, middle, low] = bytes.array()?;
-            u32::from_be_bytes([0, high, middle, low])
-        }
-        (Page::Kana, 0x80..=0xBE) => 0xFF61 + u32::from(lead - KANJI_FIRST),
-        (Page::Common, KANJI_FIRST..=KANJI_LAST) => {
-            u32::from_be_bytes([0, 0, lead - KANJI_FIRST + 0x4E, bytes.byte()?])
-        }
-        (Page::Common, KANA_ROW) => u32::from_be_bytes([0, 0, 0x30, bytes.byte()?]),
-        (Page::Common, WIDTH_ROW) => u32::from_be_bytes([0, 0, 0xFF, bytes.byte()?]),
-        (Page::Common, 0..0x20) => {
-            return SIGNS.get(usize::from(lead)).copied().ok_or(UNKNOWN);
-        }
-        (Page::Common, KATAKANA_FIRST..=0xFE) => {
-            let at = usize::from(lead - KATAKANA_FIRST);
-            return KATAKANA.get(at).copied().ok_or(UNKNOWN);
-        }
-        (Page::Common | Page::Kana, _) => return Err(UNKNOWN),
-    };
-    char::from_u32(code).ok_or(UNKNOWN)
+/// What damage says of bytes that stand for no character.
+const UNKNOWN: Damage = "no such character";
+
+/// Appends the text that is behind its length here.
+pub(super) fn unpack(from: &mut Bytes<'_>, page: Page, out: &mut String) -> Result<(), Damage> {
+    let packed = Bytes::new(from.counted()?);
+    match page {
+        Page::Common => unpack_common(packed, out),
+        Page::Kana => unpack_kana(packed, out),
+    }
 }
 
-/// Bytes of an [`Arena`] on the stack: the texts of a usual registration take 200 in UTF-8, and
-/// most cards with several have two or three.
-pub(super) const ARENA_BYTES: usize = 768;
+// HOT PATH: each kind of character has a place of its own where it is put, so that the compiler
+// knows there how many bytes of UTF-8 it takes.
+fn unpack_common(mut packed: Bytes<'_>, out: &mut String) -> Result<(), Damage> {
+    while let Some(lead) = packed.next_byte() {
+        match lead {
+            KANJI_FIRST..=KANJI_LAST => out.push(of_row(lead - KANJI_FIRST + 0x4E, &mut packed)?),
+            0..0x20 => out.push(*SIGNS.get(usize::from(lead)).ok_or(UNKNOWN)?),
+            0x20..=0x7E => out.push(char::from(lead)),
+            KATAKANA_FIRST..=0xFE => {
+                let at = usize::from(lead - KATAKANA_FIRST);
+                out.push(*KATAKANA.get(at).ok_or(UNKNOWN)?);
+            }
+            KANA_ROW => out.push(of_row(0x30, &mut packed)?),
+            WIDTH_ROW => out.push(of_row(0xFF, &mut packed)?),
+            OTHER => out.push(other(&mut packed)?),
+            0x7F => return Err(UNKNOWN),
+        }
+    }
+    Ok(())
+}
 
-/// Where decoded texts are put, so that reading an entry allocates nothing. Texts that no longer
-/// fit go to the heap.
-pub(super) struct Arena<'a>(&'a mut [u8]);
+// HOT PATH
+fn unpack_kana(mut packed: Bytes<'_>, out: &mut String) -> Result<(), Damage> {
+    while let Some(lead) = packed.next_byte() {
+        match lead {
+            0x80..=0xBE => {
+                let code = 0xFF61 + u32::from(lead - KANJI_FIRST);
+                out.push(char::from_u32(code).ok_or(UNKNOWN)?);
+            }
+            0x20..=0x7E => out.push(char::from(lead)),
+            OTHER => out.push(other(&mut packed)?),
+            _ => return Err(UNKNOWN),
+        }
+    }
+    Ok(())
+}
 
-impl<'a> Arena<'a> {
-    pub(super) const fn new(space: &'a mut [u8]) -> Self {
-        Self(space)
+/// The character of this row, 256 code points, that the next byte names.
+fn of_row(row: u8, packed: &mut Bytes<'_>) -> Result<char, Damage> {
+    char::from_u32(u32::from_be_bytes([0, 0, row, packed.byte()?])).ok_or(UNKNOWN)
+}
+
+fn other(packed: &mut Bytes<'_>) -> Result<char, Damage> {
+    let [high, middle, low] = packed.array()?;
+    char::from_u32(u32::from_be_bytes([0, high, middle, low])).ok_or(UNKNOWN)
+}
+
+/// Bytes of UTF-8 that the texts of a registration take, which is 200 as a rule. As much as the C
+/// library's allocator hands out from a thread's own store of free blocks.
+const TEXTS_BYTES_USUAL: usize = 512;
+
+/// The texts of a registration while it is decoded, one behind the other: a string, which takes
+/// characters, needs not be checked for being text afterwards, and one string is one allocation.
+pub(super) struct Texts(String);
+
+/// Where one of them stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    pub(super) const fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+impl Texts {
+    pub(super) fn new() -> Self {
+        Self(String::with_capacity(TEXTS_BYTES_USUAL))
     }
 
     /// Takes a text from behind its length.
-    pub(super) fn text(
-        &mut self,
-        from: &mut Bytes<'_>,
-        page: Page,
-    ) -> Result<Cow<'a, str>, Damage> {
-        self.write(|line| line.packed(from, page))
+    pub(super) fn take(&mut self, from: &mut Bytes<'_>, page: Page) -> Result<Span, Damage> {
+        self.write(|out| unpack(from, page, out))
     }
 
-    /// A copy of a text.
-    pub(super) fn copy(&mut self, text: &str) -> Result<Cow<'a, str>, Damage> {
-        self.write(|line| {
-            line.push_str(text);
-            Ok(())
-        })
-    }
-
-    /// A text written in parts.
+    /// A text that is appended in parts.
     pub(super) fn write(
         &mut self,
-        write: impl FnOnce(&mut Line<'_>) -> Result<(), Damage>,
-    ) -> Result<Cow<'a, str>, Damage> {
-        let mut line = Line { space: self.0, used: 0, spilled: None };
-        write(&mut line)?;
-        let (used, spilled) = (line.used, line.spilled);
-        if let Some(text) = spilled {
-            return Ok(Cow::Owned(text));
-        }
-        let space = std::mem::take(&mut self.0);
-        let (text, rest) = space.split_at_mut_checked(used).ok_or("truncated")?;
-        self.0 = rest;
-        str::from_utf8(text).map(Cow::Borrowed).map_err(|_| "not text")
-    }
-}
-
-/// One text of an [`Arena`] while it is written.
-pub(super) struct Line<'s> {
-    space: &'s mut [u8],
-    used: usize,
-    spilled: Option<String>,
-}
-
-impl Line<'_> {
-    /// Takes the next text of a record.
-    pub(super) fn packed(&mut self, from: &mut Bytes<'_>, page: Page) -> Result<(), Damage> {
-        let mut packed = Bytes::new(from.counted()?);
-        while !packed.is_empty() {
-            self.push(take_char(&mut packed, page)?);
-        }
-        Ok(())
+        write: impl FnOnce(&mut String) -> Result<(), Damage>,
+    ) -> Result<Span, Damage> {
+        let start = self.0.len();
+        write(&mut self.0)?;
+        Ok(Span { start, end: self.0.len() })
     }
 
-    pub(super) fn push(&mut self, c: char) {
-        let slot = self.space.get_mut(self.used..).filter(|slot| slot.len() >= c.len_utf8());
-        match (&self.spilled, slot) {
-            (None, Some(slot)) => self.used += c.encode_utf8(slot).len(),
-            (Some(_), _) | (None, None) => self.push_str(c.encode_utf8(&mut [0; 4])),
-        }
+    /// The first so many characters of a text.
+    pub(super) fn start_of(&self, text: Span, characters: usize) -> Span {
+        let bytes: usize = self.get(text).chars().take(characters).map(char::len_utf8).sum();
+        Span { end: text.start + bytes, ..text }
     }
 
-    pub(super) fn push_str(&mut self, text: &str) {
-        let end = self.used + text.len();
-        match (&mut self.spilled, self.space.get_mut(self.used..end)) {
-            (Some(spilled), _) => spilled.push_str(text),
-            (None, Some(slot)) => {
-                slot.copy_from_slice(text.as_bytes());
-                self.used = end;
-            }
-            (None, None) => {
-                let before = self.space.get(..self.used).unwrap_or_default();
-                let mut spilled = String::from_utf8_lossy(before).into_owned();
-                spilled.push_str(text);
-                self.spilled = Some(spilled);
-            }
-        }
+    pub(super) fn get(&self, text: Span) -> &str {
+        // INVARIANT: a span is of whole characters, and nothing is taken out of the string.
+        self.0.get(text.range()).unwrap_or_default()
     }
 }
 
@@ -209,18 +202,17 @@ mod tests {
         out
     }
 
-    fn read(bytes: &[u8], page: Page, space: usize) -> Result<String, Damage> {
-        let mut space = vec![0; space];
-        let mut from = Bytes::new(bytes);
-        let text = Arena::new(&mut space).text(&mut from, page)?;
-        Ok(text.into_owned())
+    fn read(bytes: &[u8], page: Page) -> Result<String, Damage> {
+        let mut texts = Texts::new();
+        let text = texts.take(&mut Bytes::new(bytes), page)?;
+        Ok(texts.get(text).to_owned())
     }
 
     #[test]
     fn the_bytes_of_texts_are_frozen() {
         let check = |text: &str, page, bytes: &[u8]| {
             assert_eq!(packed(text, page)[1..], *bytes, "{text}");
-            assert_eq!(read(&packed(text, page), page, 99).as_deref(), Ok(text));
+            assert_eq!(read(&packed(text, page), page).as_deref(), Ok(text));
         };
         check("一龥", Page::Common, &[0x80, 0x00, 0xD1, 0xA5]);
         check("岡田　良美", Page::Common, &[0x8E, 0xA1, 0xA7, 0x30, 10, 0xB4, 0x6F, 0xB1, 0x8E]);
@@ -241,25 +233,32 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_do_not_fit_the_arena_are_read_all_the_same() {
-        let text = "架空県見本市大字小字１２３";
-        for space in 0..text.len() + 2 {
-            assert_eq!(read(&packed(text, Page::Common), Page::Common, space).as_deref(), Ok(text));
-        }
+    fn texts_are_kept_apart_and_may_begin_as_another_one_does() {
+        let packed = [packed("岡田　良美", Page::Common), packed("太郎", Page::Common)].concat();
+        let (mut texts, mut from) = (Texts::new(), Bytes::new(&packed));
+        let name = texts.take(&mut from, Page::Common).unwrap();
+        let family = texts.start_of(name, 3);
+        let other = texts.write(|out| {
+            out.extend_from_within(family.range());
+            unpack(&mut from, Page::Common, out)
+        });
+        assert_eq!(texts.get(other.unwrap()), "岡田　太郎");
+        assert_eq!(texts.get(texts.start_of(name, 99)), "岡田　良美");
+        assert_eq!(texts.get(texts.start_of(name, 0)), "");
     }
 
     proptest! {
         #[test]
         fn every_text_reads_back(text in "\\PC{0,30}|[ｦ-ﾟ ]{0,20}|[一-龠ァ-ヶ０-９　－]{0,20}") {
             for page in [Page::Common, Page::Kana] {
-                prop_assert_eq!(read(&packed(&text, page), page, 64), Ok(text.clone()));
+                prop_assert_eq!(read(&packed(&text, page), page), Ok(text.clone()));
             }
         }
 
         #[test]
         fn any_bytes_are_safe_to_read(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             for page in [Page::Common, Page::Kana] {
-                let _ = read(&bytes, page, 16);
+                let _ = read(&bytes, page);
             }
         }
     }

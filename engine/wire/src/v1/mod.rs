@@ -7,6 +7,7 @@ mod card;
 mod card_request;
 mod card_response;
 mod face;
+mod flat;
 mod holder_answer;
 mod iso;
 mod request;

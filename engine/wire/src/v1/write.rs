@@ -5,7 +5,7 @@
 // HOT PATH: no allocation but what the buffer needs to grow.
 
 use super::iso;
-use crate::json::JsonWriter;
+use crate::json::{BuiltKey, JsonWriter, key};
 use crate::oqs::{UNKNOWN_INSURER_CODE, WithCard};
 use shikaku_domain::{
     Day, DesignatedMedicalInstitutionFlag, Disclosure, ElderlyRecipientCertificate, Insurer,
@@ -35,15 +35,15 @@ impl EligibilityAnswer<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let json = &mut JsonWriter::new(out);
         json.open();
-        json.plain("processExecutionTime", iso::time(self.at));
-        day("qualificationConfirmationDate", Some(self.on), json);
-        json.plain("qualificationValidity", self.outcome.validity().code());
+        json.plain(key!("processExecutionTime"), iso::time(self.at));
+        day(key!("qualificationConfirmationDate"), Some(self.on), json);
+        json.plain(key!("qualificationValidity"), self.outcome.validity().code());
         notice(&self.outcome, json);
         if let Some(notice) = self.with_card.and_then(|card| card.notice) {
             write_notice(notice.code(), notice.ja(), notice.en(), json);
         }
         if let Some(disclosure) = self.disclosure {
-            json.object("eligibility");
+            json.object(key!("eligibility"));
             eligibility(disclosure, self.insurer, json);
             json.close();
         }
@@ -71,29 +71,29 @@ fn notice(outcome: &Outcome<'_, '_>, json: &mut JsonWriter<'_>) {
 }
 
 fn write_notice(code: &'static str, ja: &str, en: &str, json: &mut JsonWriter<'_>) {
-    json.object("notice");
-    json.text("code", code);
-    json.text("ja", ja);
-    json.text("en", en);
+    json.object(key!("notice"));
+    json.text(key!("code"), code);
+    json.text(key!("ja"), ja);
+    json.text(key!("en"), en);
     json.close();
 }
 
 /// What the answer to a question with a My Number card has beyond the eligibility.
 fn with_card(card: &WithCard<'_>, at: Timestamp, json: &mut JsonWriter<'_>) {
     if let Some((disclosure, insurer)) = card.beside {
-        json.object("medicalAidEligibility");
+        json.object(key!("medicalAidEligibility"));
         eligibility(disclosure, insurer, json);
         json.close();
     }
-    code("prescriptionIssueSelect", card.prescription.map(|form| form.code()), json);
-    json.array("consents");
+    code(key!("prescriptionIssueSelect"), card.prescription.map(|form| form.code()), json);
+    json.array(key!("consents"));
     for (information, yes) in card.consents.iter() {
         json.open();
-        json.plain("informationType", information.name());
-        json.flag("given", yes);
+        json.plain(key!("informationType"), information.name());
+        json.flag(key!("given"), yes);
         if yes {
-            json.plain("consentedAt", iso::time(at));
-            json.plain("availableUntil", iso::time(card.until));
+            json.plain(key!("consentedAt"), iso::time(at));
+            json.plain(key!("availableUntil"), iso::time(card.until));
         }
         json.close();
     }
@@ -102,10 +102,10 @@ fn with_card(card: &WithCard<'_>, at: Timestamp, json: &mut JsonWriter<'_>) {
 
 fn specific_disease(certificate: &SpecificDiseasesCertificate, json: &mut JsonWriter<'_>) {
     let SpecificDiseasesCertificate { category, issued, valid, self_pay_yen } = certificate;
-    json.plain("diseaseCategory", category.code());
-    day("issuanceDate", *issued, json);
+    json.plain(key!("diseaseCategory"), category.code());
+    day(key!("issuanceDate"), *issued, json);
     validity(*valid, json);
-    json.number("selfPayAmount", *self_pay_yen);
+    json.number(key!("selfPayAmount"), *self_pay_yen);
 }
 
 fn eligibility(
@@ -116,15 +116,15 @@ fn eligibility(
     let registration = disclosure.registration;
     card(registration, insurer, json);
     person(registration, json);
-    day("qualificationDate", Some(registration.period.start()), json);
-    day("disqualificationDate", registration.period.end(), json);
-    code("reasonOfLoss", registration.reason_of_loss.map(|code| code.code()), json);
-    day("insuredCertificateIssuanceDate", registration.card_issued, json);
-    day("insuredCardValidDate", registration.card_valid_from, json);
-    day("insuredCardExpirationDate", registration.card_expires, json);
+    day(key!("qualificationDate"), Some(registration.period.start()), json);
+    day(key!("disqualificationDate"), registration.period.end(), json);
+    code(key!("reasonOfLoss"), registration.reason_of_loss.map(|code| code.code()), json);
+    day(key!("insuredCertificateIssuanceDate"), registration.card_issued, json);
+    day(key!("insuredCardValidDate"), registration.card_valid_from, json);
+    day(key!("insuredCardExpirationDate"), registration.card_expires, json);
     let ratio = registration.contribution_ratio.map(|code| code.code());
-    code("insuredPartialContributionRatio", ratio, json);
-    json.flag("isPreschool", disclosure.is_preschool);
+    code(key!("insuredPartialContributionRatio"), ratio, json);
+    json.flag(key!("isPreschool"), disclosure.is_preschool);
     if let Some(certificate) = disclosure.elderly_recipient {
         elderly_recipient(certificate, json);
     }
@@ -132,7 +132,7 @@ fn eligibility(
         limit_application(certificate, json);
     }
     if !disclosure.specific_diseases.is_empty() {
-        json.array("specificDiseasesCertificates");
+        json.array(key!("specificDiseasesCertificates"));
         for certificate in &disclosure.specific_diseases {
             json.open();
             specific_disease(certificate, json);
@@ -141,7 +141,7 @@ fn eligibility(
         json.close_array();
     }
     if !disclosure.medical_tickets.is_empty() {
-        json.array("medicalTickets");
+        json.array(key!("medicalTickets"));
         for (ticket, names_asker) in &disclosure.medical_tickets {
             json.open();
             medical_ticket(ticket, *names_asker, json);
@@ -153,41 +153,41 @@ fn eligibility(
 
 fn card(registration: &Registration<'_>, insurer: Option<&Insurer>, json: &mut JsonWriter<'_>) {
     let card = &registration.card;
-    json.plain("insuredCardClassification", registration.card_classification.code());
-    json.plain("insurerNumber", card.insurer.to_padded().trim_ascii_start());
+    json.plain(key!("insuredCardClassification"), registration.card_classification.code());
+    json.plain(key!("insurerNumber"), card.insurer.to_padded().trim_ascii_start());
     if let Some(insurer) = insurer {
-        json.text("insurerName", &insurer.name);
+        json.text(key!("insurerName"), &insurer.name);
     }
-    text("insuredCardSymbol", card.symbol.as_ref().map(|symbol| symbol.text()), json);
-    text("insuredIdentificationNumber", Some(card.number.text()), json);
+    text(key!("insuredCardSymbol"), card.symbol.as_ref().map(|symbol| symbol.text()), json);
+    text(key!("insuredIdentificationNumber"), Some(card.number.text()), json);
     if let Some(branch) = card.branch {
-        json.plain("insuredBranchNumber", branch.to_digits());
+        json.plain(key!("insuredBranchNumber"), branch.to_digits());
     }
 }
 
 fn person(registration: &Registration<'_>, json: &mut JsonWriter<'_>) {
     let family = registration.personal_family.map(|code| code.code());
-    code("personalFamilyClassification", family, json);
-    text("insuredName", registration.insured_name.as_ref(), json);
-    text("name", Some(&registration.name), json);
-    text("nameOfOther", registration.name_of_other.as_ref(), json);
-    text("nameKana", registration.name_kana.as_ref(), json);
-    text("nameOfOtherKana", registration.name_of_other_kana.as_ref(), json);
-    json.plain("sex1", registration.sex1.code());
-    code("sex2", registration.sex2.map(|code| code.code()), json);
-    day("birthdate", Some(registration.card.birthdate), json);
-    text("address", registration.address.as_ref(), json);
+    code(key!("personalFamilyClassification"), family, json);
+    text(key!("insuredName"), registration.insured_name.as_ref(), json);
+    text(key!("name"), Some(&registration.name), json);
+    text(key!("nameOfOther"), registration.name_of_other.as_ref(), json);
+    text(key!("nameKana"), registration.name_kana.as_ref(), json);
+    text(key!("nameOfOtherKana"), registration.name_of_other_kana.as_ref(), json);
+    json.plain(key!("sex1"), registration.sex1.code());
+    code(key!("sex2"), registration.sex2.map(|code| code.code()), json);
+    day(key!("birthdate"), Some(registration.card.birthdate), json);
+    text(key!("address"), registration.address.as_ref(), json);
     if let Some(number) = registration.post_number {
-        json.plain("postNumber", number.to_ascii());
+        json.plain(key!("postNumber"), number.to_ascii());
     }
 }
 
 fn elderly_recipient(certificate: &ElderlyRecipientCertificate, json: &mut JsonWriter<'_>) {
     let ElderlyRecipientCertificate { issued, valid, contribution_ratio } = certificate;
-    json.object("elderlyRecipientCertificate");
-    day("issuanceDate", *issued, json);
+    json.object(key!("elderlyRecipientCertificate"));
+    day(key!("issuanceDate"), *issued, json);
     validity(*valid, json);
-    json.plain("contributionRatio", contribution_ratio.code());
+    json.plain(key!("contributionRatio"), contribution_ratio.code());
     json.close();
 }
 
@@ -199,12 +199,12 @@ fn limit_application(certificate: &LimitApplicationCertificate, json: &mut JsonW
         valid,
         long_term,
     } = certificate;
-    json.object("limitApplicationCertificate");
-    json.plain("classification", classification.code());
-    json.plain("classificationFlag", classification_flag.code());
-    day("issuanceDate", *issued, json);
+    json.object(key!("limitApplicationCertificate"));
+    json.plain(key!("classification"), classification.code());
+    json.plain(key!("classificationFlag"), classification_flag.code());
+    day(key!("issuanceDate"), *issued, json);
     validity(*valid, json);
-    day("longTermDate", *long_term, json);
+    day(key!("longTermDate"), *long_term, json);
     json.close();
 }
 
@@ -225,42 +225,45 @@ fn medical_ticket(ticket: &MedicalTicket<'_>, names_asker: bool, json: &mut Json
     } else {
         DesignatedMedicalInstitutionFlag::Other
     };
-    json.plain("ticketType", ticket_type.code());
+    json.plain(key!("ticketType"), ticket_type.code());
     validity(*valid, json);
-    text("issueNumber", Some(issue_number), json);
-    json.plain("medicalTreatmentMonth", iso::month(*treatment_month));
-    json.text("designatedMedicalInstitutionCode", institution.as_str());
-    text("designatedMedicalInstitutionName", Some(institution_name), json);
-    json.plain("designatedMedicalInstitutionFlag", flag.code());
-    code("medicalTreatmentType", treatment_type.map(|code| code.code()), json);
+    text(key!("issueNumber"), Some(issue_number), json);
+    json.plain(key!("medicalTreatmentMonth"), iso::month(*treatment_month));
+    json.text(key!("designatedMedicalInstitutionCode"), institution.as_str());
+    text(key!("designatedMedicalInstitutionName"), Some(institution_name), json);
+    json.plain(key!("designatedMedicalInstitutionFlag"), flag.code());
+    code(key!("medicalTreatmentType"), treatment_type.map(|code| code.code()), json);
     if let Some(yen) = self_pay_yen {
-        json.number("selfPayAmount", *yen);
+        json.number(key!("selfPayAmount"), *yen);
     }
-    code("singleOrCombinedUse", use_with_other.map(|code| code.code()), json);
+    code(key!("singleOrCombinedUse"), use_with_other.map(|code| code.code()), json);
 }
 
 /// On the wire a period ends with its last valid day.
 fn validity(period: Period, json: &mut JsonWriter<'_>) {
-    json.object("validity");
-    day("startDate", Some(period.start()), json);
-    day("endDate", period.end().map(|end| end.saturating_add_days(-1)), json);
+    json.object(key!("validity"));
+    day(key!("startDate"), Some(period.start()), json);
+    day(key!("endDate"), period.end().map(|end| end.saturating_add_days(-1)), json);
     json.close();
 }
 
-fn text(name: &'static str, value: Option<&Text<'_>>, json: &mut JsonWriter<'_>) {
+#[inline(always)]
+fn text(key: BuiltKey, value: Option<&Text<'_>>, json: &mut JsonWriter<'_>) {
     if let Some(value) = value {
-        json.text(name, value.expose());
+        json.text(key, value.expose());
     }
 }
 
-fn code(name: &'static str, value: Option<&'static str>, json: &mut JsonWriter<'_>) {
+#[inline(always)]
+fn code(key: BuiltKey, value: Option<&'static str>, json: &mut JsonWriter<'_>) {
     if let Some(value) = value {
-        json.plain(name, value);
+        json.plain(key, value);
     }
 }
 
-fn day(name: &'static str, value: Option<Day>, json: &mut JsonWriter<'_>) {
+#[inline(always)]
+fn day(key: BuiltKey, value: Option<Day>, json: &mut JsonWriter<'_>) {
     if let Some(day) = value {
-        json.plain(name, iso::day(day));
+        json.plain(key, iso::day(day));
     }
 }
