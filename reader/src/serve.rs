@@ -174,7 +174,10 @@ fn faces(config: &Config, has_terminal: bool, api: &CardApi) -> Result<Option<Fa
     if !has_terminal {
         return Err(ReaderError::FaceWithoutTerminal);
     }
-    Faces::start(face, api).map(Some)
+    match &face.manifest {
+        Some(manifest) => Faces::here(manifest, face.policy()).map(Some),
+        None => Ok(Some(Faces::at_engine(api.clone()))),
+    }
 }
 
 fn recorder(config: &Config, limits: Limits) -> Result<Option<Recorder>, ReaderError> {

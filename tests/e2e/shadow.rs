@@ -286,7 +286,7 @@ fn a_shadow_is_refused_where_it_would_do_harm_and_given_up_without_a_trace() {
     // Longer than any disk has room for; nothing is written of it, nor of the store.
     std::fs::File::create(centre.path("huge.csv")).unwrap().set_len(8 << 40).unwrap();
     is_refused(command(&["load", FILES[0], "huge.csv"]), "SHK-SHD-009");
-    assert!(!centre.path("store/generation-02").exists());
+    assert!(!centre.path("store/generation-02/log").exists());
 
     // A builder that waits for its input, and whoever comes second.
     let mut builder = command(&["load", FILES[0], "-", "--no-switch"]);

@@ -1,6 +1,7 @@
 //! Manifests as vendors write them, and as they must not.
 
 use super::*;
+use crate::covering::Covering;
 use crate::policy::Policy;
 
 const SHIPPED: &str = include_str!("../../../models/manifest.toml");
@@ -65,7 +66,7 @@ fn a_manifest_without_a_covering_model_is_whole() {
     let (others, _) = SHIPPED.split_once("[[model]]\nrole = \"covering\"").unwrap();
     let manifest = Manifest::parse(others).unwrap();
     assert!(Policy::default().rule(&manifest).is_ok());
-    assert!(crate::covering::Covering::load(&manifest).unwrap().is_none());
+    assert!(Covering::load(&manifest).unwrap().is_none());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who compares faces: models on this machine, or those of the engine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,13 +10,14 @@ use shikaku_face::FaceError;
 use shikaku_face::attempt::{Attempt, Audit, Step};
 use shikaku_face::manifest::Manifest;
 use shikaku_face::pipeline::CardFace;
+use shikaku_face::policy::Policy;
 use shikaku_face::pool::{FacePool, PoolSettings};
+use shikaku_face::quality::Advice;
 use shikaku_wire::v1::{FaceAudit, FaceStepResponse};
 use zeroize::Zeroizing;
 
 use crate::ReaderError;
 use crate::card_api::{CardApi, FaceFailure};
-use crate::config::FaceConfig;
 use crate::session::Look;
 
 /// Whoever compares, ready to.
@@ -63,19 +65,21 @@ impl Drop for HeldFace {
 }
 
 impl Faces {
-    /// Loads and tests the models, and starts their actors in the system of this thread, which must
-    /// exist; takes seconds. Nothing is loaded where the engine compares, and nothing is asked yet.
+    /// The engine's models, asked from the system of this thread, which must exist.
+    #[must_use]
+    pub fn at_engine(api: CardApi) -> Self {
+        tracing::info!("The engine compares faces.");
+        Self { by: By::Engine(api), system: System::current() }
+    }
+
+    /// Loads and tests the models of this machine, and starts their actors in the system of this
+    /// thread, which must exist. Takes seconds.
     ///
     /// # Errors
-    /// When a model is not the manifest's, or no threshold keeps what the configuration promises.
-    pub fn start(config: &FaceConfig, api: &CardApi) -> Result<Self, ReaderError> {
-        let system = System::current();
-        let Some(manifest) = &config.manifest else {
-            tracing::info!("The engine compares faces.");
-            return Ok(Self { by: By::Engine(api.clone()), system });
-        };
+    /// When a model is not the manifest's, or no threshold keeps what the policy promises.
+    pub fn here(manifest: &Path, policy: Policy) -> Result<Self, ReaderError> {
         let manifest = Manifest::read(manifest).map_err(ReaderError::Face)?;
-        let pool = FacePool::start(&manifest, config.policy(), PoolSettings::default())
+        let pool = FacePool::start(&manifest, policy, PoolSettings::default())
             .map_err(ReaderError::Face)?;
         let rule = pool.rule();
         tracing::info!(
@@ -84,7 +88,7 @@ impl Faces {
             judges_liveness = rule.liveness.is_some(),
             "The models that compare faces are ready."
         );
-        Ok(Self { by: By::Models(pool), system })
+        Ok(Self { by: By::Models(pool), system: System::current() })
     }
 
     /// Has work done in the system of whoever compares; `false` when that has ended.
@@ -138,12 +142,14 @@ impl Faces {
     }
 }
 
-/// The engine's words for what came of a frame; `None` for words that this program does not know.
+/// The engine's words for what came of a frame; `None` for an outcome that this program does not know.
 fn look_of(held: &HeldFace, step: FaceStepResponse) -> Option<Look> {
     let known = |name: &str| serde_json::Value::from(name);
     Some(match step {
         FaceStepResponse::Adjust { advice } => {
-            Look::Adjust(serde_json::from_value(known(&advice)).ok()?)
+            let advice = serde_json::from_value(known(&advice));
+            // A later engine may see more that is wrong; this is never bad advice.
+            Look::Adjust(advice.unwrap_or(Advice::TurnToCamera))
         }
         FaceStepResponse::More { used, of } => Look::More { used, of },
         FaceStepResponse::Decided { outcome, tries_left, audit } => {
@@ -189,16 +195,22 @@ fn given_up() -> FaceFailure {
 
 impl From<FaceError> for FaceFailure {
     fn from(error: FaceError) -> Self {
-        match error {
+        let is_about_picture = matches!(
+            error,
             FaceError::PictureFormat
-            | FaceError::PictureBytes { .. }
-            | FaceError::PictureSize { .. }
-            | FaceError::PictureDamaged { .. }
-            | FaceError::PictureColours
-            | FaceError::PictureAnimated
-            | FaceError::CardFace { .. } => Self::Picture,
-            FaceError::PoolBusy { .. } | FaceError::PoolLate => Self::Busy,
-            other => Self::Broken(other.code().to_owned()),
+                | FaceError::PictureBytes { .. }
+                | FaceError::PictureSize { .. }
+                | FaceError::PictureDamaged { .. }
+                | FaceError::PictureColours
+                | FaceError::PictureAnimated
+                | FaceError::CardFace { .. }
+        );
+        if is_about_picture {
+            Self::Picture
+        } else if matches!(error, FaceError::PoolBusy { .. } | FaceError::PoolLate) {
+            Self::Busy
+        } else {
+            Self::Broken(error.code().to_owned())
         }
     }
 }

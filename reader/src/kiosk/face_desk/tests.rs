@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::*;
 use crate::clock::SystemClock;
+use actix_web::rt::System;
 use shikaku_card::portrait;
+use shikaku_face::policy::Policy;
 
 struct Place {
     desk: FaceDesk,
@@ -17,16 +19,9 @@ impl Place {
     fn new() -> Self {
         let manifest =
             PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/manifest.toml"));
-        let config = FaceConfig {
-            manifest,
-            false_match_rate: 0.01,
-            frames: 3,
-            tries: 3,
-            memory_minutes: 1,
-            attack_pass_rate: 0.1,
-        };
+        let policy = Policy { fmr: 0.01, frames: 3, tries: 3, apcer: Some(0.1) };
         let (sender, told) = sync_channel(16);
-        let faces = Faces::start(&config).unwrap();
+        let faces = Faces::here(&manifest, policy).unwrap();
         let desk = FaceDesk::new(Some(faces), Inputs(sender), Arc::new(SystemClock));
         Self { desk, told }
     }
