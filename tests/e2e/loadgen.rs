@@ -161,7 +161,9 @@ fn visits_with_cards_are_signed_asked_about_and_answered_as_the_rules_say() {
     assert_eq!(counts["faults"], serde_json::json!({}), "{counts}");
     let cards = &report["streams"][1]["measured"]["counts"];
     let visits = cards["good"].as_u64().unwrap();
-    assert!(visits > 0 && visits == cards["due"].as_u64().unwrap(), "{cards}");
+    // A busy machine may leave some unsent.
+    let [due, unsent] = ["due", "unsent"].map(|name| cards[name].as_u64().unwrap());
+    assert!(visits > 0 && visits + unsent == due, "{cards}");
     // Every visit has a challenge and a session; those with an expired card end there.
     let status = |status: &str| cards["statuses"][status].as_u64().unwrap_or_default();
     let ends = status("200") + status("403") + status("409");
