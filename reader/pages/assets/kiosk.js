@@ -272,11 +272,13 @@ const PARTS = {
   consentProvide: () => asked("provide"),
 };
 
+/** What to do here; who is about to open the photograph hears first that it leaves this place. */
+const lead = (screen) => text(!isLost && state.faceAtCentre ? "face.atCentre" : `screen.${screen}.do`);
+
 function hints() {
   const lines = [];
   if (state.triesLeft !== null && state.triesLeft !== undefined && state.screen !== "pinBlocked") lines.push(["tries", text("tries", { n: state.triesLeft })]);
   if (state.validity && state.screen === "done") lines.push([state.validity === "1" ? "good" : "look", text(`validity.${state.validity}`)]);
-  if (state.faceAtCentre) lines.push(["look", text("face.atCentre")]);
   if (state.notice) lines.push(["look", text(`notice.${state.notice}`, { days: state.days })]);
   return lines.map(([kind, line]) => element("p", { class: `hint ${kind}` }, line));
 }
@@ -300,7 +302,7 @@ function draw() {
   const isCamera = screen === "faceCamera";
   keepCamera(isCamera);
   at("screen").replaceChildren(element("div", { class: "picture" }, camera ? camera.node : icon(kind)),
-    element("div", { class: "words" }, title, element("p", { class: "lead", id: "lead" }, text(`screen.${screen}.do`)),
+    element("div", { class: "words" }, title, element("p", { class: "lead", id: "lead" }, lead(screen)),
       element("div", { id: "hints" }, ...(isLost ? [] : hints())), part, code));
   if (isCamera) {
     camera.resume(text("camera.picture"));
@@ -331,7 +333,7 @@ function choose(code) {
   at("languages").querySelector("[aria-pressed=true]").focus();
 }
 
-const speak = (screen) => say(`${text(`screen.${screen}`)}。${text(`screen.${screen}.do`)}`);
+const speak = (screen) => say(`${text(`screen.${screen}`)}。${lead(screen)}`);
 
 /** Reads something aloud, if that is wanted, in place of what is being read. */
 function say(words) {

@@ -158,7 +158,7 @@ impl State {
             can_register_by_card: matches!(self.stage, Stage::RegisterOffer { .. })
                 && !self.is_phone(),
             face_at_centre: self.limits.offer.face_at_centre
-                && matches!(self.stage, Stage::FaceNumber { .. }),
+                && self.stage == Stage::FaceNumber { wrong: false },
             camera: self.camera(),
             candidate: self.candidate().filter(|_| matches!(self.stage, Stage::RegisterConfirm(_))),
             validity,

@@ -205,7 +205,7 @@ def test_where_the_engine_compares_the_patient_is_told_and_nothing_is_left_there
     desk.put("shown-engine")
     desk.chooses(2)
     desk.sees("faceNumber")
-    assert "センターへ送り" in desk.kiosk.inner_text("#hints")
+    assert "センターへ送り" in desk.kiosk.inner_text("#lead")
     desk.photograph("face-number-at-centre")
     desk.types_card_face("shown-engine")
     desk.sees("faceCamera")
