@@ -222,6 +222,21 @@ pub enum FaceError {
 }
 
 impl FaceError {
+    /// Whether it is the picture's own: it cannot be read, or a card's photograph shows not one face.
+    #[must_use]
+    pub const fn is_about_picture(&self) -> bool {
+        matches!(
+            self,
+            Self::PictureFormat
+                | Self::PictureBytes { .. }
+                | Self::PictureSize { .. }
+                | Self::PictureDamaged { .. }
+                | Self::PictureColours
+                | Self::PictureAnimated
+                | Self::CardFace { .. }
+        )
+    }
+
     /// The stable code of this error, never reused.
     #[must_use]
     pub const fn code(&self) -> &'static str {

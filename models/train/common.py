@@ -46,6 +46,13 @@ class Device:
         return tensor.contiguous(memory_format=torch.channels_last)
 
 
+def answers(net: torch.nn.Module, device: Device, pixels: np.ndarray) -> torch.Tensor:
+    """What a network answers for pictures, some at a time."""
+    with torch.no_grad(), device.auto():
+        parts = np.array_split(pixels, max(1, len(pixels) // 256))
+        return torch.cat([net(device.pictures(part)) for part in parts]).float()
+
+
 def render(arguments: list[str]) -> subprocess.Popen:
     """The renderer with its records on a pipe."""
     program = os.environ["SHIKAKU_RENDER"]

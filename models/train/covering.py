@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from common import HOLD_OUT, Device, Ring, Run, records
+from common import HOLD_OUT, Device, Ring, Run, answers, records
 from nets import Covering
 
 LAYOUT = np.dtype([("label", "<u4"), ("pixels", "u1", (112, 112))])
@@ -39,9 +39,7 @@ def hold_out(people: int, first: int = HOLD_OUT) -> np.ndarray:
 
 
 def logits(net, device: Device, data: np.ndarray) -> np.ndarray:
-    with torch.no_grad(), device.auto():
-        parts = np.array_split(data["pixels"], max(1, len(data) // 256))
-        return torch.cat([net(device.pictures(part)) for part in parts]).float().cpu().numpy()
+    return answers(net, device, data["pixels"]).cpu().numpy()
 
 
 def thresholds(logits: np.ndarray, data: np.ndarray) -> np.ndarray:

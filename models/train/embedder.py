@@ -5,7 +5,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from common import HOLD_OUT, Device, Ring, Run, records
+from common import HOLD_OUT, Device, Ring, Run, answers, records
 from nets import Embedder
 
 LAYOUT = np.dtype([("person", "<u4"), ("live", "u1"), ("pixels", "u1", (112, 112))])
@@ -50,9 +50,7 @@ def contrast(vectors: torch.Tensor, people: torch.Tensor, memory: Memory) -> tor
 
 
 def embed(net, device: Device, pixels: np.ndarray) -> np.ndarray:
-    with torch.no_grad(), device.auto():
-        parts = [net(device.pictures(part)) for part in np.array_split(pixels, max(1, len(pixels) // 256))]
-        return F.normalize(torch.cat(parts).float()).cpu().numpy()
+    return F.normalize(answers(net, device, pixels)).cpu().numpy()
 
 
 def hold_out(people: int, views: int, first: int = HOLD_OUT) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from common import HOLD_OUT, Device, Ring, Run, records
+from common import HOLD_OUT, Device, Ring, Run, answers, records
 from nets import Liveness
 
 LAYOUT = np.dtype([("species", "<u4"), ("pixels", "u1", (80, 80, 3))])
@@ -15,9 +15,7 @@ USES = 3.0
 
 
 def logits(net, device: Device, data: np.ndarray) -> np.ndarray:
-    with torch.no_grad(), device.auto():
-        parts = np.array_split(data["pixels"], max(1, len(data) // 256))
-        return torch.cat([net(device.pictures(part)) for part in parts]).float().cpu().numpy()[:, 0]
+    return answers(net, device, data["pixels"])[:, 0].cpu().numpy()
 
 
 def hold_out(number: int) -> np.ndarray:

@@ -51,35 +51,19 @@ pub enum FaceServiceError {
 
 impl From<FaceError> for FaceServiceError {
     fn from(error: FaceError) -> Self {
-        match &error {
+        let is_unavailable = matches!(
+            error,
             FaceError::PoolBusy { .. }
-            | FaceError::PoolLate
-            | FaceError::PoolHung
-            | FaceError::PoolStopped => Self::Unavailable(error),
-            FaceError::PictureFormat
-            | FaceError::PictureBytes { .. }
-            | FaceError::PictureSize { .. }
-            | FaceError::PictureDamaged { .. }
-            | FaceError::PictureColours
-            | FaceError::PictureAnimated
-            | FaceError::CardFace { .. } => Self::Picture(error),
-            FaceError::Manifest { .. }
-            | FaceError::File { .. }
-            | FaceError::ModelChanged { .. }
-            | FaceError::ModelGraph { .. }
-            | FaceError::ModelRun { .. }
-            | FaceError::ModelOutput { .. }
-            | FaceError::SelfTest { .. }
-            | FaceError::NoModel { .. }
-            | FaceError::NoThreshold { .. }
-            | FaceError::PolicyRange { .. }
-            | FaceError::PolicyRate { .. }
-            | FaceError::PolicyLiveness { .. }
-            | FaceError::PoolFault
-            | FaceError::Probe { .. }
-            | FaceError::Set { .. }
-            | FaceError::TooFewPairs { .. }
-            | FaceError::Chart(_) => Self::Failed(error),
+                | FaceError::PoolLate
+                | FaceError::PoolHung
+                | FaceError::PoolStopped
+        );
+        if error.is_about_picture() {
+            Self::Picture(error)
+        } else if is_unavailable {
+            Self::Unavailable(error)
+        } else {
+            Self::Failed(error)
         }
     }
 }

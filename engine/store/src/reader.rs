@@ -49,9 +49,9 @@ impl Reader {
         Self { reach: Reach::Memory, ..self.clone() }
     }
 
-    /// Passes on the registrations under the queried card: one point read, its texts
-    /// decoded into one string. The slice is empty when there are none. A registration may have another branch than
-    /// the query; [`shikaku_domain::decide`] sees to that.
+    /// Passes on the registrations under the queried card: one point read, its texts decoded into one
+    /// string. The slice is empty when there are none. A registration may have another branch than the
+    /// query; [`shikaku_domain::decide`] sees to that.
     ///
     /// # Errors
     /// [`StoreError::CorruptRecord`], [`StoreError::NotInMemory`] for a reader of memory only, or

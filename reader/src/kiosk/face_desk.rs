@@ -143,7 +143,6 @@ impl FaceDesk {
         seq: u64,
         frame: Zeroizing<Vec<u8>>,
     ) -> Frame {
-        let Some(faces) = self.0.faces.clone() else { return Frame::Stale };
         let (ticket, card, attempt) = {
             let mut held = self.held();
             let Held::Watching { watch, card, attempt, is_looking } = &mut *held else {
@@ -161,7 +160,7 @@ impl FaceDesk {
         let desk = self.clone();
         // A page that goes away must not leave the try waiting for an answer that nobody takes.
         let seen = rt::spawn(async move {
-            let end = faces.frame(card, attempt, frame).await;
+            let end = card.frame(attempt, frame).await;
             desk.seen(ticket, end)
         });
         seen.await.unwrap_or(Frame::Stale)

@@ -36,15 +36,15 @@ enum By {
 /// The face of the card's photograph, with whoever compares.
 #[derive(Clone)]
 pub(super) enum Card {
-    Here(CardFace),
+    Here(FacePool, CardFace),
     Engine(Arc<HeldFace>),
 }
 
 /// A face that the engine holds; let go of when the last owner drops it.
 pub(super) struct HeldFace {
     handle: String,
-    faces: Faces,
     api: CardApi,
+    system: System,
     /// The engine has let go of it by itself.
     is_gone: AtomicBool,
 }
@@ -55,7 +55,7 @@ impl Drop for HeldFace {
             return;
         }
         let (api, handle) = (self.api.clone(), std::mem::take(&mut self.handle));
-        self.faces.spawn(async move {
+        self.system.arbiter().spawn(async move {
             // The engine's clock lets go of it otherwise.
             if let Ok(Err(error)) = web::block(move || api.let_go_of_face(&handle)).await {
                 tracing::warn!(%error, "the engine was not told to forget a face");
@@ -99,27 +99,28 @@ impl Faces {
     /// Takes a card's photograph in.
     pub(super) async fn card(&self, photograph: Zeroizing<Vec<u8>>) -> Result<Card, FaceFailure> {
         match &self.by {
-            By::Models(pool) => Ok(Card::Here(pool.card(photograph).await?)),
+            By::Models(pool) => Ok(Card::Here(pool.clone(), pool.card(photograph).await?)),
             By::Engine(api) => {
                 let asked = api.clone();
                 let held = web::block(move || asked.hold_face(&photograph)).await;
-                let (faces, api) = (self.clone(), api.clone());
+                let (api, system) = (api.clone(), self.system.clone());
                 let handle = held.map_err(|_| given_up())??.handle;
                 let is_gone = AtomicBool::new(false);
-                Ok(Card::Engine(Arc::new(HeldFace { handle, faces, api, is_gone })))
+                Ok(Card::Engine(Arc::new(HeldFace { handle, api, system, is_gone })))
             }
         }
     }
+}
 
+impl Card {
     /// Looks at one frame of a try. The engine keeps its tries itself.
     pub(super) async fn frame(
-        &self,
-        card: Card,
+        self,
         attempt: Attempt,
         frame: Zeroizing<Vec<u8>>,
     ) -> Result<(Attempt, Look), FaceFailure> {
-        match (&self.by, card) {
-            (By::Models(pool), Card::Here(card)) => {
+        match self {
+            Self::Here(pool, card) => {
                 let (attempt, step) = pool.frame(&card, attempt, frame).await?;
                 let look = match step {
                     Step::Adjust(advice) => Look::Adjust(advice),
@@ -131,13 +132,12 @@ impl Faces {
                 };
                 Ok((attempt, look))
             }
-            (By::Engine(api), Card::Engine(held)) => {
-                let (api, asked) = (api.clone(), Arc::clone(&held));
-                let step = web::block(move || api.look(&asked.handle, &frame)).await;
+            Self::Engine(held) => {
+                let asked = Arc::clone(&held);
+                let step = web::block(move || asked.api.look(&asked.handle, &frame)).await;
                 let look = look_of(&held, step.map_err(|_| given_up())??);
                 Ok((attempt, look.ok_or_else(given_up)?))
             }
-            (By::Models(_), Card::Engine(_)) | (By::Engine(_), Card::Here(_)) => Err(given_up()),
         }
     }
 }
@@ -195,17 +195,7 @@ fn given_up() -> FaceFailure {
 
 impl From<FaceError> for FaceFailure {
     fn from(error: FaceError) -> Self {
-        let is_about_picture = matches!(
-            error,
-            FaceError::PictureFormat
-                | FaceError::PictureBytes { .. }
-                | FaceError::PictureSize { .. }
-                | FaceError::PictureDamaged { .. }
-                | FaceError::PictureColours
-                | FaceError::PictureAnimated
-                | FaceError::CardFace { .. }
-        );
-        if is_about_picture {
+        if error.is_about_picture() {
             Self::Picture
         } else if matches!(error, FaceError::PoolBusy { .. } | FaceError::PoolLate) {
             Self::Busy

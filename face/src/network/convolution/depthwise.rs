@@ -4,7 +4,7 @@
 //! face of 7x7 or 14x14. Here a channel is copied between zeros, so that all of its rows are one long row.
 
 use super::lanes::LANES;
-use super::{BAND_LANES_MAX, SCRATCH, Scratch, Window, part};
+use super::{BAND_LANES_MAX, Scratch, Window, part};
 use fearless_simd::{Level, Simd, dispatch, f32x16, prelude::*};
 use tract_onnx::tract_hir::internal::*;
 
@@ -53,17 +53,11 @@ impl Depthwise {
         level: Level,
         mut inputs: TVec<TValue>,
     ) -> TractResult<TVec<TValue>> {
-        let mut output = Tensor::zero::<f32>(&self.window.out_shape())?;
+        let output = Tensor::zero::<f32>(&self.window.out_shape())?;
         let input = inputs.pop().context("no input")?;
-        ensure!(input.shape() == self.window.shape());
-        let input = input.try_as_plain_ram()?;
-        let input = input.as_slice::<f32>()?;
-        let mut view = output.try_as_plain_ram_mut()?;
-        let to = view.as_slice_mut::<f32>()?;
-        SCRATCH.with_borrow_mut(
-            |scratch| dispatch!(level, simd => self.fill(simd, input, to, scratch)),
-        )?;
-        Ok(tvec!(output.into_tvalue()))
+        self.window.over(&input, output, |input, output, scratch| {
+            dispatch!(level, simd => self.fill(simd, input, output, scratch))
+        })
     }
 
     #[inline(always)]

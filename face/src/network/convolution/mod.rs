@@ -64,6 +64,22 @@ impl Window {
         [1, self.outputs, self.out_height, self.out_width]
     }
 
+    /// Has work done on the numbers of both, with the thread's memory; the output is the answer.
+    fn over(
+        &self,
+        input: &Tensor,
+        mut output: Tensor,
+        work: impl FnOnce(&[f32], &mut [f32], &mut Scratch) -> TractResult<()>,
+    ) -> TractResult<TVec<TValue>> {
+        ensure!(input.shape() == self.shape() && output.shape() == self.out_shape());
+        let input = input.try_as_plain_ram()?;
+        let mut to = output.try_as_plain_ram_mut()?;
+        SCRATCH.with_borrow_mut(|scratch| {
+            work(input.as_slice::<f32>()?, to.as_slice_mut::<f32>()?, scratch)
+        })?;
+        Ok(tvec!(output.into_tvalue()))
+    }
+
     /// Columns of a row with the zeros around it.
     fn padded_width(&self) -> usize {
         // An even number of outputs, because a place of `winograd` has two.
@@ -229,20 +245,14 @@ impl Convolution {
     /// Runs with the instructions of a level.
     fn answer(&self, level: Level, mut inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let shape = self.window.out_shape();
-        let mut output = match inputs.len() {
+        let output = match inputs.len() {
             1 => Tensor::zero::<f32>(&shape)?,
             _ => inputs.pop().context("no second input")?.into_tensor(),
         };
         let input = inputs.pop().context("no input")?;
-        ensure!(input.shape() == self.window.shape() && output.shape() == shape);
-        let input = input.try_as_plain_ram()?;
-        let input = input.as_slice::<f32>()?;
-        let mut view = output.try_as_plain_ram_mut()?;
-        let to = view.as_slice_mut::<f32>()?;
-        SCRATCH.with_borrow_mut(
-            |scratch| dispatch!(level, simd => self.add(simd, input, to, scratch)),
-        )?;
-        Ok(tvec!(output.into_tvalue()))
+        self.window.over(&input, output, |input, output, scratch| {
+            dispatch!(level, simd => self.add(simd, input, output, scratch))
+        })
     }
 
     /// Adds the sums to `output` and lets bias and activation follow.
