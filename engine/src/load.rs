@@ -5,6 +5,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::LoadReport;
 use crate::intake::{self, Desk, FileDigest, IntakeError, LoadOptions, Mode};
+use crate::line::{Engine, Line};
 use crate::serve::store_options;
 use crate::shadow::{Received, ShadowError};
 use clap::{Args, ValueEnum};
@@ -25,10 +26,6 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// How much of a file is read at a time.
 const READ_BYTES: usize = 1 << 20;
-/// An engine answers an upload when it is loaded; a nation takes minutes.
-const UPLOAD_ANSWER_MAX: Duration = Duration::from_secs(3600);
-/// Most bytes of an engine's report.
-const REPORT_BYTES_MAX: u64 = 1 << 20;
 
 /// Load insurers' files.
 #[derive(Args)]
@@ -47,18 +44,8 @@ pub struct LoadArgs {
     /// Configuration whose store is loaded. The engine must not be running.
     #[arg(long, default_value = "shikaku.toml", conflicts_with = "server")]
     config: PathBuf,
-    /// Load through the running engine at this address instead, as https://host:port.
-    #[arg(long, requires_all = ["ca", "cert", "key"])]
-    server: Option<String>,
-    /// Certificate of the CA that issued the engine's certificate.
-    #[arg(long)]
-    ca: Option<PathBuf>,
-    /// Certificate of the insurer or operator.
-    #[arg(long)]
-    cert: Option<PathBuf>,
-    /// Key of that certificate.
-    #[arg(long)]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    engine: Engine,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -97,16 +84,11 @@ pub fn load(args: &LoadArgs) -> Outcome {
         CliMode::Delta => Mode::Delta,
         CliMode::Full => Mode::Full,
     };
-    match (&args.server, &args.ca, &args.cert, &args.key) {
-        (Some(server), Some(ca), Some(cert), Some(key)) => {
-            let agent = client(ca, cert, key)?;
-            args.files.iter().try_for_each(|file| send(&agent, server, file, mode))
-        }
-        _ => {
-            let how = if args.bulk { How::InBulk } else { How::ByLine(mode) };
-            load_here(&args.files, how, &Config::load(&args.config, std::env::vars())?)
-        }
+    if let Some(line) = args.engine.line()? {
+        return args.files.iter().try_for_each(|file| send(&line, file, mode));
     }
+    let how = if args.bulk { How::InBulk } else { How::ByLine(mode) };
+    load_here(&args.files, how, &Config::load(&args.config, std::env::vars())?)
 }
 
 /// The name that stands for standard input.
@@ -336,54 +318,14 @@ pub(crate) fn digest(path: &Path, mode: Mode) -> io::Result<FileId> {
     Ok(digest.finish(mode))
 }
 
-/// An HTTP client with this certificate.
-pub(crate) fn client(ca: &Path, cert: &Path, key: &Path) -> Result<ureq::Agent, Box<dyn Error>> {
-    use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, parse_pem};
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
-    let root = Certificate::from_pem(&read(ca)?)?;
-    let mut chain = Vec::new();
-    for item in parse_pem(&read(cert)?) {
-        if let ureq::tls::PemItem::Certificate(certificate) = item? {
-            chain.push(certificate);
-        }
-    }
-    let key = PrivateKey::from_pem(&read(key)?)?;
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&[root]))
-        .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
-        .build();
-    let config = ureq::Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(10)))
-        .timeout_recv_response(Some(UPLOAD_ANSWER_MAX))
-        .build();
-    Ok(config.new_agent())
-}
-
-fn send(agent: &ureq::Agent, server: &str, path: &Path, mode: Mode) -> Outcome {
+fn send(line: &Line, path: &Path, mode: Mode) -> Outcome {
     let started = Instant::now();
     let bar = bar(std::fs::metadata(path)?.len(), path);
-    let url = format!("{}/v1/members?mode={}", server.trim_end_matches('/'), mode.name());
-    let mut body = bar.wrap_read(File::open(path)?);
-    let response = agent
-        .post(&url)
-        .header("content-type", "text/csv")
-        .send(ureq::SendBody::from_reader(&mut body));
+    let mut lines = bar.wrap_read(File::open(path)?);
+    let report = line.upload(&format!("/v1/members?mode={}", mode.name()), &mut lines);
     bar.finish_and_clear();
-    let mut response = response.map_err(|error| format!("{url}: {error}"))?;
-    let status = response.status();
-    let text = response.body_mut().with_config().limit(REPORT_BYTES_MAX).read_to_string()?;
-    if !status.is_success() {
-        let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let part = |pointer| problem.pointer(pointer).and_then(|v| v.as_str()).unwrap_or("?");
-        let (code, en, ja) = (part("/code"), part("/detail/en"), part("/detail/ja"));
-        return Err(format!("{code} (HTTP {status}): {en}\n{ja}").into());
-    }
-    let report: LoadReport = serde_json::from_str(&text)?;
-    let rejects = format!("{server}/v1/members/rejects/{}", report.file);
+    let report: LoadReport = report?;
+    let rejects = line.address(&format!("/v1/members/rejects/{}", report.file));
     print_report(path, &report, &rejects, started.elapsed());
     Ok(())
 }

@@ -5,12 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 use shikaku_card::vpcd::{Latency, Plugged};
 use shikaku_card::{CardError, CardFolder, FiledCard, IssuedCard, Issuer, portrait_seed};
 
 use crate::ReaderError;
+
+/// How long a hand takes to swap two cards. pcscd looks at a virtual reader every 400 ms; a quicker
+/// swap of a card that is being spoken to would look like the same card, still there.
+const SWAP: Duration = Duration::from_millis(600);
 
 /// The cards of one folder and the virtual reader that holds one of them.
 pub struct TestCards {
@@ -103,14 +109,20 @@ impl TestCards {
         listed.collect()
     }
 
-    /// Puts a card onto the reader, in place of the one that lies there.
+    /// Puts a card onto the reader, in place of the one that lies there. Blocks as long as a hand
+    /// takes for a swap.
     ///
     /// # Errors
     /// [`CardError`], also for a card that is not in the folder.
     pub fn insert(&self, id: &str) -> Result<(), CardError> {
         let card = self.cards.get(id).ok_or(CardError::NoVirtualReader)?;
         let mut held = self.held();
-        take_out(&mut held);
+        while take_out(&mut held) {
+            // A page that asks for the list meanwhile sees an empty reader.
+            drop(held);
+            thread::sleep(SWAP);
+            held = self.held();
+        }
         let card = card.issued.insert(card.filed.memory()?);
         let plugged = Plugged::insert(card, self.port, Latency::NONE, |_| {})?;
         *held = Some((id.to_owned(), plugged));
@@ -119,7 +131,7 @@ impl TestCards {
 
     /// Takes the card away, if one lies there.
     pub fn remove(&self) {
-        take_out(&mut self.held());
+        let _ = take_out(&mut self.held());
     }
 
     fn held(&self) -> MutexGuard<'_, Option<(String, Plugged)>> {
@@ -127,9 +139,8 @@ impl TestCards {
     }
 }
 
-/// Waits for the card's thread, so that what the card remembers is on the disk.
-fn take_out(held: &mut Option<(String, Plugged)>) {
-    if let Some((_, plugged)) = held.take() {
-        drop(plugged.remove());
-    }
+/// Whether a card lay there. Waits for the card's thread, so that what the card remembers is on the
+/// disk.
+fn take_out(held: &mut Option<(String, Plugged)>) -> bool {
+    held.take().map(|(_, plugged)| plugged.remove()).is_some()
 }

@@ -164,6 +164,7 @@ SELF_TEST = {
         {"name": "card", "ok": True, "detail": "0"},
         {"name": "engine", "ok": False, "detail": "SHK-RDR-020"},
         {"name": "cardService", "ok": False, "detail": "SHK-RDR-020"},
+        {"name": "faceService", "ok": False, "detail": "SHK-RDR-020"},
         {"name": "clock", "ok": False, "detail": "-5700 s"},
         {"name": "certificate", "ok": False, "detail": "", "days": 12},
         {"name": "folder", "ok": True, "detail": ""},

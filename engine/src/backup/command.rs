@@ -4,7 +4,7 @@ use super::{BackupError, Backups};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::CheckpointReport;
-use crate::operator::{Engine, Refusal};
+use crate::line::{Engine, Refusal};
 use crate::serve::store_options;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};

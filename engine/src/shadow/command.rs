@@ -2,8 +2,8 @@
 
 use super::{ShadowReport, Stage};
 use crate::config::Config;
+use crate::line::{Engine, Line};
 use crate::load::{STANDARD_INPUT, load_shadow};
-use crate::operator::{Engine, Line, Refusal};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use shikaku_store::shadow_folder;
@@ -88,7 +88,7 @@ enum ShadowCommand {
 pub fn run(args: &ShadowArgs) -> Outcome {
     match &args.command {
         ShadowCommand::Begin { engine } => {
-            let _: ShadowReport = line(engine)?.post(&format!("{PATH}/begin")).map_err(refused)?;
+            let _: ShadowReport = line(engine)?.post(&format!("{PATH}/begin"))?;
             say(
                 "Files of insurers are kept for the new store from now on. 受信ファイルの保存を開始しました。",
             );
@@ -101,10 +101,9 @@ pub fn run(args: &ShadowArgs) -> Outcome {
             }
         }
         ShadowCommand::Switch { fewer, engine } => switch(&line(engine)?, *fewer)?,
-        ShadowCommand::Status { engine } => show(&line(engine)?.get(PATH).map_err(refused)?),
+        ShadowCommand::Status { engine } => show(&line(engine)?.get(PATH)?),
         ShadowCommand::Abandon { engine } => {
-            let _: ShadowReport =
-                line(engine)?.post(&format!("{PATH}/abandon")).map_err(refused)?;
+            let _: ShadowReport = line(engine)?.post(&format!("{PATH}/abandon"))?;
             say("The new store is removed. 新しい保存先を削除しました。");
         }
     }
@@ -121,11 +120,7 @@ const NOT_BEGUN: &str = "SHK-SHD-010: no new store was begun: `shikaku shadow be
 fn line(engine: &Engine) -> Result<Line, Box<dyn Error>> {
     let none = "the engine must be running: give --server with its address, --ca, --cert and --key\n\
                 稼働中のシステムの接続先を指定してください。";
-    Ok(engine.line().map_err(refused)?.ok_or(none)?)
-}
-
-fn refused(Refusal { server, reason }: Refusal) -> Box<dyn Error> {
-    format!("{server}: {reason}").into()
+    Ok(engine.line()?.ok_or(none)?)
 }
 
 fn load(files: &[PathBuf], config: &Config, line: &Line) -> Outcome {
@@ -139,7 +134,7 @@ fn load(files: &[PathBuf], config: &Config, line: &Line) -> Outcome {
         bytes = None;
     }
     // Before anything is written.
-    let ShadowReport { stage, card_faces, .. } = line.get(PATH).map_err(refused)?;
+    let ShadowReport { stage, card_faces, .. } = line.get(PATH)?;
     if stage == Stage::None {
         return Err(NOT_BEGUN.into());
     }
@@ -188,13 +183,13 @@ fn size(folder: &Path) -> io::Result<u64> {
 fn switch(line: &Line, fewer: bool) -> Outcome {
     let started = Instant::now();
     let path = format!("{PATH}/switch?fewer={fewer}");
-    let before: ShadowReport = line.post(&path).map_err(refused)?;
+    let before: ShadowReport = line.post(&path)?;
     let spinner = ProgressBar::new_spinner().with_prefix("switching");
     spinner.enable_steady_tick(LOOK_EVERY);
     // Nothing is ever sent: it is a clock.
     let (_clock, ticks) = channel::<()>();
     let switched = loop {
-        let report: ShadowReport = line.get(PATH).map_err(refused)?;
+        let report: ShadowReport = line.get(PATH)?;
         let ShadowReport { card_rows, files_loaded, files_kept, .. } = report;
         spinner.set_message(format!("{card_rows} rows, {files_loaded} of {files_kept} files"));
         if report.generation > before.generation || report.failure.is_some() {
