@@ -5,18 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 use serde::Serialize;
 use shikaku_card::vpcd::{Latency, Plugged};
 use shikaku_card::{CardError, CardFolder, FiledCard, IssuedCard, Issuer, portrait_seed};
 
 use crate::ReaderError;
-
-/// How long a hand takes to swap two cards. pcscd looks at a virtual reader every 400 ms; a quicker
-/// swap of a card that is being spoken to would look like the same card, still there.
-const SWAP: Duration = Duration::from_millis(600);
 
 /// The cards of one folder and the virtual reader that holds one of them.
 pub struct TestCards {
@@ -109,29 +103,29 @@ impl TestCards {
         listed.collect()
     }
 
-    /// Puts a card onto the reader, in place of the one that lies there. Blocks as long as a hand
-    /// takes for a swap.
+    /// Whether there is such a card.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.cards.contains_key(id)
+    }
+
+    /// Puts a card onto the reader, in place of the one that lies there.
     ///
     /// # Errors
     /// [`CardError`], also for a card that is not in the folder.
     pub fn insert(&self, id: &str) -> Result<(), CardError> {
         let card = self.cards.get(id).ok_or(CardError::NoVirtualReader)?;
         let mut held = self.held();
-        while take_out(&mut held) {
-            // A page that asks for the list meanwhile sees an empty reader.
-            drop(held);
-            thread::sleep(SWAP);
-            held = self.held();
-        }
+        let _ = take_out(&mut held);
         let card = card.issued.insert(card.filed.memory()?);
         let plugged = Plugged::insert(card, self.port, Latency::NONE, |_| {})?;
         *held = Some((id.to_owned(), plugged));
         Ok(())
     }
 
-    /// Takes the card away, if one lies there.
-    pub fn remove(&self) {
-        let _ = take_out(&mut self.held());
+    /// Takes the card away; whether one lay there.
+    pub fn remove(&self) -> bool {
+        take_out(&mut self.held())
     }
 
     fn held(&self) -> MutexGuard<'_, Option<(String, Plugged)>> {

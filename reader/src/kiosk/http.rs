@@ -35,6 +35,9 @@ const CONNECTIONS_MAX: usize = 64;
 const LOOKUPS_MAX: usize = 4;
 /// Between two signs of life on a stream of events without news.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a hand takes to swap two cards. pcscd looks at a virtual reader every 400 ms; a quicker
+/// swap of a card that is being spoken to would look like the same card, still there.
+const SWAP: Duration = Duration::from_millis(600);
 /// Longest wait for pages that are open when the program stops.
 const STOP_SECONDS: u64 = 1;
 
@@ -309,6 +312,12 @@ async fn test_card_insert(shared: Data<Shared>, body: Bytes) -> HttpResponse {
     let Ok(Insert { id }) = serde_json::from_slice(&body) else {
         return HttpResponse::BadRequest().finish();
     };
+    if cards.has(&id) {
+        let before = Arc::clone(&cards);
+        if let Ok(true) = web::block(move || before.remove()).await {
+            tokio::time::sleep(SWAP).await;
+        }
+    }
     match web::block(move || cards.insert(&id)).await {
         Ok(Ok(())) => HttpResponse::NoContent().finish(),
         Ok(Err(error)) => {
@@ -322,7 +331,7 @@ async fn test_card_insert(shared: Data<Shared>, body: Bytes) -> HttpResponse {
 async fn test_card_remove(shared: Data<Shared>) -> HttpResponse {
     let Some(cards) = shared.test_cards.clone() else { return HttpResponse::NotFound().finish() };
     match web::block(move || cards.remove()).await {
-        Ok(()) => HttpResponse::NoContent().finish(),
+        Ok(_) => HttpResponse::NoContent().finish(),
         Err(_) => HttpResponse::ServiceUnavailable().finish(),
     }
 }
