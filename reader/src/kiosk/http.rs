@@ -36,7 +36,7 @@ const LOOKUPS_MAX: usize = 4;
 /// Between two signs of life on a stream of events without news.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a hand takes to swap two cards. pcscd looks at a virtual reader every 400 ms; a quicker
-/// swap of a card that is being spoken to would look like the same card, still there.
+/// swap of a card that is being spoken to can look like the same card, still there.
 const SWAP: Duration = Duration::from_millis(600);
 /// Longest wait for pages that are open when the program stops.
 const STOP_SECONDS: u64 = 1;
