@@ -2,6 +2,8 @@
 
 use crate::decode::Picture;
 use crate::manifest::{Input, Layout};
+use crate::patch::Patch;
+use fearless_simd::{Level, Simd, dispatch};
 use zeroize::Zeroize;
 
 /// A point in pixels; the centre of the top left pixel is (0, 0).
@@ -55,8 +57,14 @@ impl Similarity {
 
     /// Where a point goes.
     #[must_use]
-    pub fn apply(&self, [x, y]: Point) -> Point {
-        [self.a * x - self.b * y + self.dx, self.b * x + self.a * y + self.dy]
+    pub fn apply(&self, point: Point) -> Point {
+        let [x, y] = self.turn(point);
+        [x + self.dx, y + self.dy]
+    }
+
+    /// Turned and scaled, but not moved.
+    fn turn(&self, [x, y]: Point) -> Point {
+        [self.a * x - self.b * y, self.b * x + self.a * y]
     }
 
     /// The way back.
@@ -81,11 +89,19 @@ pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Opti
     let (sx, sy) = (TEMPLATE_SIDE / side(input.width), TEMPLATE_SIDE / side(input.height));
     let step = back.a.hypot(back.b) * sx.max(sy);
     let samples = samples(step / ALIGNED_SAMPLE_PIXELS, ALIGNED_SAMPLES_MAX);
+    let place = |x: f32, y: f32| [(x - 0.5) * sx, (y - 0.5) * sy];
+    let corners = [place(0.0, 0.0), place(side(input.width), side(input.height))];
+    let patch = Patch::between(picture, corners, &back, input.channels);
+    let part = 1.0 / side(samples);
+    let (across, down) = (back.turn([part * sx, 0.0]), back.turn([0.0, part * sy]));
+    let channels = input.channels.count();
     Some(fill(input, |x, y| {
-        averaged(samples, |right, down| {
-            let place = [(side(x) + right - 0.5) * sx, (side(y) + down - 0.5) * sy];
-            bilinear(picture, back.apply(place))
-        })
+        let first = back.apply(place(side(x) + part / 2.0, side(y) + part / 2.0));
+        let mut means = [0.0; 3];
+        for (channel, mean) in means.iter_mut().enumerate().take(channels) {
+            *mean = patch.mean(channel, samples, [first, across, down]);
+        }
+        means
     }))
 }
 
@@ -93,36 +109,49 @@ pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Opti
 /// picture its edge is repeated.
 ///
 /// Each pixel is the mean of samples on a grid, each of which lies between four of the picture's
-/// pixels. Both directions are independent, so rows are made narrow first and columns short then.
+/// pixels. Both directions are independent, so columns are made short first, for whose numbers a
+/// vector unit has use, and rows narrow then.
 #[must_use]
 pub fn square(picture: &Picture, centre: Point, side_pixels: f32, input: &Input) -> Vec<f32> {
     let [cx, cy] = centre;
     let samples = samples(side_pixels / side(input.width), SAMPLES_MAX);
     let across = Taps::along(cx, side_pixels, input.width, samples, picture.width());
     let down = Taps::along(cy, side_pixels, input.height, samples, picture.height());
-    let width = picture.width() as usize * 3;
-    let first = down.iter().map(|taps| taps.first).min().unwrap_or_default();
-    let last = down.iter().map(Taps::end).max().unwrap_or_default();
-    let rows = picture.rgb().chunks_exact(width.max(1)).take(last).skip(first);
-    let mut narrow: Vec<[f32; 3]> = rows
-        .flat_map(|row| {
-            across.iter().map(|taps| {
-                let pixels = row.chunks_exact(3).skip(taps.first);
-                taps.sum(pixels.map(|pixel| match pixel {
-                    [red, green, blue] => [*red, *green, *blue].map(f32::from),
-                    _ => [0.0; 3],
-                }))
-            })
-        })
-        .collect();
-    let columns = across.len();
+    let first = across.iter().map(|taps| taps.first).min().unwrap_or_default();
+    let end = across.iter().map(Taps::end).max().unwrap_or_default();
+    let lines = picture.rgb().chunks_exact(picture.width() as usize * 3);
+    let lines = lines.map(|line| line.get(first * 3..end * 3).unwrap_or_default());
+    let mut short = vec![0.0_f32; down.len() * (end - first) * 3];
+    for (taps, sums) in down.iter().zip(short.chunks_exact_mut(((end - first) * 3).max(1))) {
+        for (weight, line) in taps.weights.iter().zip(lines.clone().skip(taps.first)) {
+            dispatch!(Level::new(), simd => add(simd, sums, *weight, line));
+        }
+    }
     let values = fill(input, |x, y| {
-        let Some(taps) = down.get(y as usize) else { return [0.0; 3] };
-        let column = narrow.iter().skip((taps.first - first) * columns + x as usize);
-        taps.sum(column.step_by(columns).copied())
+        let Some(taps) = across.get(x as usize) else { return [0.0; 3] };
+        let place = y as usize * (end - first) + taps.first - first;
+        let mut sum = [0.0; 3];
+        for (weight, pixel) in taps.weights.iter().zip(short.as_chunks::<3>().0.iter().skip(place))
+        {
+            sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
+        }
+        input.channels.of(sum)
     });
-    narrow.zeroize();
+    short.zeroize();
     values
+}
+
+/// Adds so much of a row's bytes to sums.
+#[inline(always)]
+fn add<S: Simd>(simd: S, sums: &mut [f32], weight: f32, line: &[u8]) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            for (sum, byte) in sums.iter_mut().zip(line) {
+                *sum += weight * f32::from(*byte);
+            }
+        },
+    );
 }
 
 /// Of one pixel of a smaller picture, in one direction: which pixels of the larger one count, from the
@@ -170,14 +199,6 @@ impl Taps {
     fn end(&self) -> usize {
         self.first + self.weights.len()
     }
-
-    fn sum(&self, pixels: impl Iterator<Item = [f32; 3]>) -> [f32; 3] {
-        let mut sum = [0.0; 3];
-        for (weight, pixel) in self.weights.iter().zip(pixels) {
-            sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
-        }
-        sum
-    }
 }
 
 /// How many samples a side are as fine as `step` to one.
@@ -185,17 +206,7 @@ fn samples(step: f32, most: u32) -> u32 {
     (1..most).find(|n| side(*n) >= step).unwrap_or(most)
 }
 
-/// The mean of samples spread over a pixel, each given from the pixel's upper left corner.
-fn averaged(samples: u32, sample: impl Fn(f32, f32) -> [f32; 3]) -> [f32; 3] {
-    let part = |n: u32| (side(n) + 0.5) / side(samples);
-    let mut sum = [0.0; 3];
-    for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
-        sum.iter_mut().zip(sample(part(i), part(j))).for_each(|(sum, one)| *sum += one);
-    }
-    sum.map(|sum| sum / side(samples * samples))
-}
-
-/// A tensor in the input's layout from its pixels' red, green and blue (0 to 255).
+/// A tensor in the input's layout from its pixels' channels (0 to 255).
 pub(crate) fn fill(input: &Input, pixel: impl Fn(u32, u32) -> [f32; 3]) -> Vec<f32> {
     let channels = input.channels.count();
     let area = input.width as usize * input.height as usize;
@@ -203,7 +214,7 @@ pub(crate) fn fill(input: &Input, pixel: impl Fn(u32, u32) -> [f32; 3]) -> Vec<f
     let normal: Vec<_> = input.mean.iter().copied().zip(input.scale.iter().copied()).collect();
     let places = (0..input.height).flat_map(|y| (0..input.width).map(move |x| (x, y)));
     for (place, (x, y)) in places.enumerate() {
-        let colours = input.channels.of(pixel(x, y));
+        let colours = pixel(x, y);
         for (channel, (colour, (mean, scale))) in colours.iter().zip(&normal).enumerate() {
             let at = match input.layout {
                 Layout::Nchw => channel * area + place,
@@ -222,33 +233,10 @@ pub(crate) fn side(pixels: u32) -> f32 {
     pixels as f32
 }
 
-/// The colour between pixels; black outside.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a negative or huge place becomes the type's bound and is outside the picture"
-)]
-pub(crate) fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
-    let (left, top) = (x.floor(), y.floor());
-    let (right_share, lower_share) = (x - left, y - top);
-    let mut sum = [0.0; 3];
-    for (dx, dy) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
-        let (px, py) = (left + dx, top + dy);
-        let across = if dx > 0.0 { right_share } else { 1.0 - right_share };
-        let share = across * if dy > 0.0 { lower_share } else { 1.0 - lower_share };
-        if px < 0.0 || py < 0.0 || share <= 0.0 {
-            continue;
-        }
-        if let Some(pixel) = picture.pixel(px as u32, py as u32) {
-            sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += share * f32::from(byte));
-        }
-    }
-    sum
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Channels;
     use proptest::prelude::*;
 
     proptest! {
@@ -268,6 +256,30 @@ mod tests {
         }
     }
 
+    /// The colour between pixels; black outside.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a negative or huge place becomes the type's bound and is outside the picture"
+    )]
+    fn bilinear(picture: &Picture, [x, y]: Point) -> [f32; 3] {
+        let (left, top) = (x.floor(), y.floor());
+        let (right_share, lower_share) = (x - left, y - top);
+        let mut sum = [0.0; 3];
+        for (dx, dy) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
+            let (px, py) = (left + dx, top + dy);
+            let across = if dx > 0.0 { right_share } else { 1.0 - right_share };
+            let share = across * if dy > 0.0 { lower_share } else { 1.0 - lower_share };
+            if px < 0.0 || py < 0.0 || share <= 0.0 {
+                continue;
+            }
+            if let Some(pixel) = picture.pixel(px as u32, py as u32) {
+                sum.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += share * f32::from(byte));
+            }
+        }
+        sum
+    }
+
     /// Every sample by itself, as `square` describes it.
     fn sampled(picture: &Picture, [cx, cy]: Point, length: f32, input: &Input) -> Vec<f32> {
         let step = length / side(input.width);
@@ -283,28 +295,64 @@ mod tests {
                 let sample = bilinear(picture, at);
                 sum.iter_mut().zip(sample).for_each(|(sum, value)| *sum += value);
             }
-            sum.map(|sum| sum / side(samples * samples))
+            input.channels.of(sum.map(|sum| sum / side(samples * samples)))
         })
+    }
+
+    fn picture(bytes: [u8; 32]) -> Picture {
+        let rgb = (0..60 * 40 * 3).map(|at| bytes[at * 7 % 32]).collect();
+        Picture::from_rgb(60, 40, rgb).unwrap()
+    }
+
+    fn input(channels: Channels) -> Input {
+        Input {
+            name: String::new(),
+            layout: Layout::Nchw,
+            width: 8,
+            height: 8,
+            channels,
+            mean: vec![127.5; 3],
+            scale: vec![1.0 / 127.5; 3],
+            alignment: None,
+            crop_scale: None,
+        }
     }
 
     proptest! {
         #[test]
+        fn an_aligned_face_is_the_mean_of_its_samples_wherever_it_lies(
+            angle in -3.1_f32..3.1, scale in 0.02_f32..3.0, dx in -80.0_f32..140.0,
+            dy in -80.0_f32..120.0, bytes: [u8; 32], is_grey: bool,
+        ) {
+            let picture = picture(bytes);
+            let input = input(if is_grey { Channels::Grey } else { Channels::Bgr });
+            let moved = Similarity { a: scale * angle.cos(), b: scale * angle.sin(), dx, dy };
+            let landmarks = TEMPLATE.map(|point| moved.apply(point));
+            let step = scale * TEMPLATE_SIDE / side(input.width);
+            let samples = samples(step / ALIGNED_SAMPLE_PIXELS, ALIGNED_SAMPLES_MAX);
+            let back = Similarity::fit(&landmarks, &TEMPLATE).unwrap().inverse();
+            let slow = fill(&input, |x, y| {
+                let mut sum = [0.0; 3];
+                for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {
+                    let place = |pixel: u32, part: u32| {
+                        (side(pixel) + (side(part) + 0.5) / side(samples) - 0.5) * 14.0
+                    };
+                    let sample = bilinear(&picture, back.apply([place(x, i), place(y, j)]));
+                    sum.iter_mut().zip(sample).for_each(|(sum, value)| *sum += value);
+                }
+                input.channels.of(sum.map(|sum| sum / side(samples * samples)))
+            });
+            let quick = aligned(&picture, &landmarks, &input).unwrap();
+            for (one, other) in quick.iter().zip(slow) {
+                prop_assert!((one - other).abs() < 2e-3, "{one} {other}");
+            }
+        }
+
+        #[test]
         fn a_square_is_the_mean_of_its_samples_wherever_it_lies(
             cx in -20.0_f32..80.0, cy in -20.0_f32..60.0, length in 1.0_f32..150.0, bytes: [u8; 32],
         ) {
-            let rgb = (0..60 * 40 * 3).map(|at| bytes[at * 7 % 32]).collect();
-            let picture = Picture::from_rgb(60, 40, rgb).unwrap();
-            let input = Input {
-                name: String::new(),
-                layout: Layout::Nchw,
-                width: 8,
-                height: 8,
-                channels: crate::manifest::Channels::Rgb,
-                mean: vec![127.5; 3],
-                scale: vec![1.0 / 127.5; 3],
-                alignment: None,
-                crop_scale: None,
-            };
+            let (picture, input) = (picture(bytes), input(Channels::Rgb));
             let quick = square(&picture, [cx, cy], length, &input);
             for (one, other) in quick.iter().zip(sampled(&picture, [cx, cy], length, &input)) {
                 prop_assert!((one - other).abs() < 1e-4, "{one} {other}");

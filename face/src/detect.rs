@@ -113,7 +113,7 @@ impl Detector {
     pub fn find(&self, picture: &Picture) -> Result<Vec<Face>, FaceError> {
         let (small, scale) = letterboxed(picture, &self.input)?;
         let values = fill(&self.input, |x, y| match small.pixel(x, y) {
-            Some(pixel) => pixel.map(f32::from),
+            Some(pixel) => self.input.channels.of(pixel.map(f32::from)),
             None => [FREE; 3],
         });
         let cells = self.network.run(&values)?;

@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod fuzzing;
 pub mod manifest;
 pub mod network;
+mod patch;
 pub mod pipeline;
 pub mod policy;
 pub mod pool;

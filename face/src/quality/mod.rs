@@ -7,10 +7,12 @@
 #[cfg(test)]
 mod tests;
 
-use crate::align::{Point, Similarity, TEMPLATE, bilinear, side};
+use crate::align::{Point, Similarity, TEMPLATE, side};
 use crate::covering::Covered;
 use crate::decode::Picture;
 use crate::detect::Face;
+use crate::manifest::Channels;
+use crate::patch::Patch;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -229,7 +231,10 @@ impl Quality {
 pub fn without_face(picture: &Picture) -> Advice {
     let pixels = picture.rgb().chunks_exact(3).step_by(ROOM_STEP);
     let (sum, count) = pixels.fold((0.0, 0_u32), |(sum, count), pixel| match pixel {
-        [red, green, blue] => (sum + luma([*red, *green, *blue].map(f32::from)), count + 1),
+        [red, green, blue] => {
+            let [grey, ..] = Channels::Grey.of([*red, *green, *blue].map(f32::from));
+            (sum + grey, count + 1)
+        }
         _ => (sum, count),
     });
     if sum / side(count.max(1)) < ROOM_BRIGHTNESS_MIN { Advice::TooDark } else { Advice::Nobody }
@@ -246,9 +251,11 @@ struct Light {
 impl Light {
     fn of(picture: &Picture, face: &Face) -> Option<Self> {
         let back = Similarity::fit(&face.landmarks, &TEMPLATE)?.inverse();
+        let corners = [[0.0; 2], [side(SIDE - 1); 2]];
+        let patch = Patch::between(picture, corners, &back, Channels::Grey);
         let places = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| [side(x), side(y)]));
-        let mut grey: Vec<f32> =
-            places.map(|place| luma(bilinear(picture, back.apply(place)))).collect();
+        let grey = places.map(|place| patch.sample(0, back.apply(place)));
+        let mut grey: Vec<f32> = grey.collect();
         let at = |x: u32, y: u32| grey.get((y * SIDE + x) as usize).copied().unwrap_or_default();
         let (mut inner, mut across, mut down) =
             (Spread::default(), Spread::default(), Spread::default());
@@ -293,11 +300,6 @@ impl Spread {
     fn variance(&self) -> f32 {
         (self.squares / self.count.max(1.0) - self.mean().powi(2)).max(0.0)
     }
-}
-
-/// Brightness after BT.601.
-fn luma([red, green, blue]: [f32; 3]) -> f32 {
-    0.299 * red + 0.587 * green + 0.114 * blue
 }
 
 fn middle([ax, ay]: Point, [bx, by]: Point) -> Point {
