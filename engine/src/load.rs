@@ -118,21 +118,28 @@ fn load_here(files: &[PathBuf], how: How, config: &Config) -> Outcome {
     })?;
     if Received::new(config.store.path.clone()).is_begun()? {
         // What is loaded here would not be in the store that takes over.
-        let error = ShadowError::UnderWay;
-        return Err(format!("{}: {error}\n{}", error.code(), error.ja()).into());
+        return Err(shadow_error(&ShadowError::UnderWay).into());
     }
     load_into(store, files, how, config)
 }
 
-/// Loads everybody into the shadow of the store, which may be serving.
-pub(crate) fn load_shadow(files: &[PathBuf], config: &Config) -> Outcome {
+/// Loads everybody into the shadow that was begun beside the serving generation, whose engine may be
+/// running.
+///
+/// # Errors
+/// [`ShadowError::NotBegun`] when that shadow serves by now, or was given up; else with what to do.
+pub(crate) fn load_shadow(files: &[PathBuf], config: &Config, serving: u32) -> Outcome {
     let store = Store::open_shadow(&store_options(config)).map_err(|error| {
-        if !matches!(error, StoreError::InUse { .. }) {
-            return with_code(&error);
-        }
-        let error = ShadowError::UnderWay;
-        format!("{}: {error}\n{}", error.code(), error.ja())
+        shadow_error(&match matches!(error, StoreError::InUse { .. }) {
+            true => ShadowError::UnderWay,
+            false => error.into(),
+        })
     })?;
+    // Until it was open, its engine could let it serve: these files are older than the next one.
+    let is_next = store.generation() == serving.saturating_add(1);
+    if !(is_next && Received::new(config.store.path.clone()).is_begun()?) {
+        return Err(shadow_error(&ShadowError::NotBegun).into());
+    }
     load_into(store, files, How::InBulk, config).map_err(|error| {
         const ADVICE: &str =
             "The same command goes on; `shikaku shadow abandon` gives the new store up.";
@@ -289,6 +296,10 @@ fn with_code(error: &StoreError) -> String {
     format!("{}: {error}\n{}", error.code(), error.staff_ja())
 }
 
+pub(crate) fn shadow_error(error: &ShadowError) -> String {
+    format!("{}: {error}\n{}", error.code(), error.ja())
+}
+
 fn intake_error(error: &IntakeError) -> String {
     format!("{}: {error}\n{}", error.code(), error.ja())
 }
@@ -419,4 +430,26 @@ pub fn verify(args: &VerifyArgs) -> Outcome {
 #[expect(clippy::print_stdout, reason = "the command's result is for its user")]
 fn say(text: &str) {
     println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shadow_is_loaded_only_beside_the_generation_that_it_was_begun_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shikaku.toml");
+        let text = "tls = { certificate = 'a', key = 'a', client_ca = 'a' }\n\
+                    store = { path = 'store', shards = 1 }\n\
+                    accounts = { file = 'a', token_key = 'a' }";
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path, std::iter::empty()).unwrap();
+        let load = |serving| load_shadow(&[], &config, serving).map_err(|error| error.to_string());
+        let is_refused = |serving| load(serving).unwrap_err().contains("SHK-SHD-010");
+        assert!(is_refused(1), "nothing was begun");
+        Received::new(config.store.path.clone()).begin().unwrap();
+        assert_eq!(load(1), Ok(()));
+        assert!(is_refused(0), "what was begun beside generation 0 is generation 1, which serves");
+    }
 }

@@ -300,6 +300,12 @@ fn a_shadow_is_refused_where_it_would_do_harm_and_given_up_without_a_trace() {
     assert!(!centre.path("store/generation-02").exists());
     assert!(succeeds(command(&["status"])).contains("shadow        none"));
 
+    // Left by whoever built for a beginning that is over: the next one begins with nothing of it.
+    succeeds(command(&["begin"]));
+    succeeds(command(&load(&["--no-switch"])));
+    std::fs::remove_dir_all(centre.path("store/generation-02/received")).unwrap();
+    is_refused(command(&["switch"]), "SHK-SHD-001");
+
     // Half of the people: the serving store stays, unless somebody says that it must be so.
     let members = std::fs::read_to_string(centre.path(FILES[1])).unwrap();
     let lines = members.lines().count();

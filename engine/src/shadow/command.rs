@@ -1,9 +1,9 @@
 //! The options of `shikaku shadow` and what they print.
 
-use super::{ShadowReport, Stage};
+use super::{ShadowError, ShadowReport, Stage};
 use crate::config::Config;
 use crate::line::{Engine, Line};
-use crate::load::{STANDARD_INPUT, load_shadow};
+use crate::load::{STANDARD_INPUT, load_shadow, shadow_error};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use shikaku_store::shadow_folder;
@@ -112,11 +112,6 @@ pub fn run(args: &ShadowArgs) -> Outcome {
 
 const PATH: &str = "/v1/shadow";
 
-/// So that full files that are older than the last switch are never loaded by mistake.
-const NOT_BEGUN: &str = "SHK-SHD-010: no new store was begun: `shikaku shadow begin`, then have the insurers make their \
-     full files, then load those\n新しい保存先の作成が開始されていません。`shikaku shadow begin`の\
-     あとに作成された全件ファイルを登録してください。";
-
 fn line(engine: &Engine) -> Result<Line, Box<dyn Error>> {
     let none = "the engine must be running: give --server with its address, --ca, --cert and --key\n\
                 稼働中のシステムの接続先を指定してください。";
@@ -134,13 +129,13 @@ fn load(files: &[PathBuf], config: &Config, line: &Line) -> Outcome {
         bytes = None;
     }
     // Before anything is written.
-    let ShadowReport { stage, card_faces, .. } = line.get(PATH)?;
+    let ShadowReport { generation, stage, card_faces, .. } = line.get(PATH)?;
     if stage == Stage::None {
-        return Err(NOT_BEGUN.into());
+        return Err(shadow_error(&ShadowError::NotBegun).into());
     }
     check_disk(&config.store.path, bytes, card_faces)?;
     rustix::process::nice(NICE)?;
-    load_shadow(files, config)
+    load_shadow(files, config, generation)
 }
 
 /// Whether there is room for what sorting takes. What an earlier life has written is there already.

@@ -54,6 +54,13 @@ pub enum ShadowError {
     /// A defect: the work panicked. The panic itself is in the log.
     #[error("an unexpected fault while the shadow store was to take over")]
     Fault,
+    /// Files were to be loaded, and no shadow waits for them. Those are refused that were made for one
+    /// that serves by now.
+    #[error(
+        "no new store was begun: `shikaku shadow begin`, then have the insurers make their full \
+         files, then load those"
+    )]
+    NotBegun,
     /// One of the two stores.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -72,6 +79,7 @@ impl ShadowError {
             Self::Received(_) => "SHK-SHD-006",
             Self::Stopping => "SHK-SHD-007",
             Self::Fault => "SHK-SHD-008",
+            Self::NotBegun => "SHK-SHD-010",
             Self::Store(error) => error.code(),
         }
     }
@@ -81,6 +89,7 @@ impl ShadowError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::NotBuilt
+            | Self::NotBegun
             | Self::UnderWay
             | Self::Fewer { .. }
             | Self::Refuses { .. }
@@ -120,6 +129,7 @@ impl ShadowError {
             Self::Fault => {
                 "切り替え中に障害が発生しました。ログを確認し、もう一度実行してください。".to_owned()
             }
+            Self::NotBegun => "新しい保存先の作成が開始されていません。`shikaku shadow begin`のあとに作成された全件ファイルを登録してください。".to_owned(),
             Self::Store(error) => error.staff_ja(),
         }
     }
@@ -142,6 +152,7 @@ mod tests {
             ShadowError::Received(io::ErrorKind::StorageFull.into()),
             ShadowError::Stopping,
             ShadowError::Fault,
+            ShadowError::NotBegun,
             ShadowError::Store(StoreError::NotInMemory),
         ];
         let codes: HashSet<_> = errors.iter().map(ShadowError::code).collect();

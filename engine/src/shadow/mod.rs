@@ -179,14 +179,21 @@ impl Shadows {
         self.metrics.observe_shadow(self.stores.borrow().generation, stage);
     }
 
-    /// Begins a shadow: files of insurers are kept from now on. Once more does no harm.
+    /// Begins a shadow: files of insurers are kept from now on. Once more does no harm. What lies in
+    /// its place and was not begun is removed: it was built of files that are older.
     ///
     /// # Errors
-    /// What the disk reports, or [`ShadowError::Stopping`].
+    /// [`shikaku_store::StoreError::InUse`] while somebody has such a one open, what the disk reports,
+    /// or [`ShadowError::Stopping`].
     pub async fn begin(self: &Arc<Self>, intake: &IntakeHandle) -> Result<(), ShadowError> {
         let shadows = Arc::clone(self);
-        let begun = intake.between_files(move || shadows.received.begin()).await;
-        begun.map_err(|_| ShadowError::Stopping)?.map_err(ShadowError::Received)
+        let begin = move || {
+            if !shadows.received.is_begun()? {
+                remove_shadow(&shadows.options.store.path)?;
+            }
+            Ok(shadows.received.begin()?)
+        };
+        intake.between_files(begin).await.map_err(|_| ShadowError::Stopping)?
     }
 
     /// Gives a shadow up and removes it with the files kept for it.

@@ -110,7 +110,7 @@ impl Received {
     }
 
     /// Begins to keep files. Between two files, so that each is kept or was there before.
-    pub(super) fn begin(&self) -> io::Result<()> {
+    pub(crate) fn begin(&self) -> io::Result<()> {
         let folder = self.folder()?;
         fs::create_dir_all(&folder)?;
         sync_folder_of(&folder)?;
