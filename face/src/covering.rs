@@ -9,8 +9,8 @@ use crate::detect::Face;
 use crate::manifest::{Cover, Input, Manifest, Role};
 use crate::network::Network;
 use crate::quality::Advice;
+use crate::wipe::wipe;
 use serde::Serialize;
-use zeroize::Zeroize;
 
 /// What the network answers: a logit for each of [`Cover::ALL`], in that order.
 pub(crate) const OUTPUTS: usize = Cover::ALL.len();
@@ -86,7 +86,7 @@ impl Covering {
             return Ok(None);
         };
         let answer = self.network.run(&values);
-        values.zeroize();
+        wipe(&mut values);
         let logits = <[f32; OUTPUTS]>::try_from(answer?).map_err(|_| FaceError::ModelOutput {
             name: self.name.clone(),
             what: "another number of values than its role asks for",

@@ -21,5 +21,6 @@ pub mod probe;
 pub mod quality;
 pub mod refine;
 pub mod verify;
+mod wipe;
 
 pub use error::FaceError;

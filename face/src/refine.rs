@@ -6,7 +6,7 @@ use crate::align::{Point, Similarity, TEMPLATE, aligned};
 use crate::decode::Picture;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
-use zeroize::Zeroize;
+use crate::wipe::wipe;
 
 /// What the network answers: x and y of each landmark, from the template's place.
 pub(crate) const OUTPUTS: usize = 10;
@@ -50,7 +50,7 @@ impl Refiner {
                 return Ok(None);
             };
             let answer = self.network.run(&values);
-            values.zeroize();
+            wipe(&mut values);
             answer.map(Some)
         })
     }

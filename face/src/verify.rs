@@ -6,8 +6,8 @@ use crate::decode::Picture;
 use crate::detect::Face;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
+use crate::wipe::wipe;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
 
 /// A face as a vector of length 1.
 ///
@@ -17,7 +17,7 @@ pub struct Embedding(Vec<f32>);
 
 impl Drop for Embedding {
     fn drop(&mut self) {
-        self.0.zeroize();
+        wipe(&mut self.0);
     }
 }
 
@@ -87,7 +87,7 @@ impl Embedder {
         let values = aligned(picture, landmarks, input);
         let mut values = values.ok_or_else(|| refuse("landmarks that make no face"))?;
         let answer = self.network.run(&values);
-        values.zeroize();
+        wipe(&mut values);
         Embedding::new(answer?).ok_or_else(|| refuse("a vector without a direction"))
     }
 }
@@ -121,7 +121,7 @@ impl Liveness {
         let side = face.size() * self.crop_scale;
         let mut values = square(picture, face.centre(), side, &self.input);
         let answer = self.network.run(&values);
-        values.zeroize();
+        wipe(&mut values);
         Ok(answer?.first().copied().unwrap_or_default())
     }
 }

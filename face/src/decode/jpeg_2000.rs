@@ -2,8 +2,8 @@
 
 use super::{JP2_BYTES_MAX, JP2_PIXELS_MAX, Picture, check_size};
 use crate::FaceError;
+use crate::wipe::wipe;
 use hayro_jpeg2000 as jp2;
-use zeroize::Zeroize;
 
 /// The most colours and layers of transparency: red, green, blue and alpha.
 const COMPONENTS_MAX: u16 = 4;
@@ -178,6 +178,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, FaceError> {
         [] => [0; 3],
     });
     let rgb = rgb.collect();
-    data.zeroize();
+    wipe(&mut data);
     Picture::from_rgb(width, height, rgb).ok_or(FaceError::PictureSize { width, height })
 }

@@ -6,12 +6,12 @@
 mod jpeg_2000;
 
 use crate::FaceError;
+use crate::wipe::wipe;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
-use zeroize::Zeroize;
 
 /// The most bytes of a file: a 1280x720 camera frame has 0.3 MB, a card's photograph 5 kB.
 pub const BYTES_MAX: usize = 8 << 20;
@@ -44,7 +44,7 @@ pub struct Picture {
 
 impl Drop for Picture {
     fn drop(&mut self) {
-        self.rgb.zeroize();
+        wipe(&mut self.rgb);
     }
 }
 
@@ -98,7 +98,7 @@ pub fn read(path: &Path) -> Result<Picture, FaceError> {
     // One byte more than is decoded, so that a file that is too long is refused as such.
     file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     let picture = decode(&bytes);
-    bytes.zeroize();
+    wipe(&mut bytes);
     picture
 }
 

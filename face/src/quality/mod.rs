@@ -13,8 +13,8 @@ use crate::decode::Picture;
 use crate::detect::Face;
 use crate::manifest::Channels;
 use crate::patch::Patch;
+use crate::wipe::wipe;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
 
 /// The least pixels between the eyes: the template that networks see has 35, so fewer are invented.
 const EYES_PIXELS_MIN: f32 = 40.0;
@@ -252,7 +252,7 @@ impl Light {
     fn of(picture: &Picture, face: &Face) -> Option<Self> {
         let back = Similarity::fit(&face.landmarks, &TEMPLATE)?.inverse();
         let corners = [[0.0; 2], [side(SIDE - 1); 2]];
-        let patch = Patch::between(picture, corners, &back, Channels::Grey);
+        let patch = Patch::between(picture, corners, &back, Channels::Grey, 1);
         let places = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| [side(x), side(y)]));
         let grey = places.map(|place| patch.sample(0, back.apply(place)));
         let mut grey: Vec<f32> = grey.collect();
@@ -273,7 +273,7 @@ impl Light {
             burnt: side(burnt) / inner.count,
             sharpness: across.variance().min(down.variance()) / inner.variance().max(1.0),
         };
-        grey.zeroize();
+        wipe(&mut grey);
         Some(light)
     }
 }
