@@ -14,6 +14,8 @@
 //! * Until `FORMAT` is replaced the serving store is complete without the shadow, and afterwards the
 //!   shadow without it: a kill at any moment leaves one of the two.
 //! * What was acknowledged since the beginning is in a kept file or in the tables of cards.
+//! * A shadow holds nothing from before its beginning, which removes what lies in its place; a builder
+//!   whose shadow serves by now, or was given up, is refused.
 //! * Questions never wait for any of this.
 
 mod catch_up;

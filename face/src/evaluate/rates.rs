@@ -216,7 +216,8 @@ impl Scores {
             });
             let threshold = over.map_or(f64::from(f32::MIN), |score| above(score.value));
             let stopped = self.genuine.iter().take_while(|one| f64::from(one.value) < threshold);
-            [threshold, stopped.map(weight).sum::<f64>() / genuines]
+            // The sum of none is -0, which a report would show.
+            [threshold, (0.0 + stopped.map(weight).sum::<f64>()) / genuines]
         };
         Some(rates.iter().map(point).collect())
     }
