@@ -118,7 +118,7 @@ fn load_here(files: &[PathBuf], how: How, config: &Config) -> Outcome {
     })?;
     if Received::new(config.store.path.clone()).is_begun()? {
         // What is loaded here would not be in the store that takes over.
-        return Err(shadow_error(&ShadowError::UnderWay).into());
+        return Err(ShadowError::UnderWay.in_words().into());
     }
     load_into(store, files, how, config)
 }
@@ -130,15 +130,16 @@ fn load_here(files: &[PathBuf], how: How, config: &Config) -> Outcome {
 /// [`ShadowError::NotBegun`] when that shadow serves by now, or was given up; else with what to do.
 pub(crate) fn load_shadow(files: &[PathBuf], config: &Config, serving: u32) -> Outcome {
     let store = Store::open_shadow(&store_options(config)).map_err(|error| {
-        shadow_error(&match matches!(error, StoreError::InUse { .. }) {
+        let error = match matches!(error, StoreError::InUse { .. }) {
             true => ShadowError::UnderWay,
             false => error.into(),
-        })
+        };
+        error.in_words()
     })?;
     // Until it was open, its engine could let it serve: these files are older than the next one.
     let is_next = store.generation() == serving.saturating_add(1);
     if !(is_next && Received::new(config.store.path.clone()).is_begun()?) {
-        return Err(shadow_error(&ShadowError::NotBegun).into());
+        return Err(ShadowError::NotBegun.in_words().into());
     }
     load_into(store, files, How::InBulk, config).map_err(|error| {
         const ADVICE: &str =
@@ -294,10 +295,6 @@ fn sorting_bar() -> ProgressBar {
 
 fn with_code(error: &StoreError) -> String {
     format!("{}: {error}\n{}", error.code(), error.staff_ja())
-}
-
-pub(crate) fn shadow_error(error: &ShadowError) -> String {
-    format!("{}: {error}\n{}", error.code(), error.ja())
 }
 
 fn intake_error(error: &IntakeError) -> String {

@@ -69,8 +69,8 @@ impl Similarity {
     }
 
     /// The same into a picture of which each `block` x `block` pixels are one.
-    pub(crate) fn into_blocks(self, block: usize) -> Self {
-        let block = place(block);
+    pub(crate) fn into_blocks(self, block: u32) -> Self {
+        let block = side(block);
         let place = |place: f32| (place - (block - 1.0) / 2.0) / block;
         Self { a: self.a / block, b: self.b / block, dx: place(self.dx), dy: place(self.dy) }
     }
@@ -123,9 +123,9 @@ pub fn aligned(picture: &Picture, landmarks: &[Point; 5], input: &Input) -> Opti
     clippy::cast_sign_loss,
     reason = "held between 1 and a small number"
 )]
-fn coarseness(step: f32) -> (usize, u32) {
+fn coarseness(step: f32) -> (u32, u32) {
     let block = step.floor().clamp(1.0, BLOCK_MAX);
-    (block as usize, samples(step / block / ALIGNED_SAMPLE_PIXELS, SAMPLES_MAX))
+    (block as u32, samples(step / block / ALIGNED_SAMPLE_PIXELS, SAMPLES_MAX))
 }
 
 /// The square of this side about a centre, made as small as the input by averaging; outside the
@@ -143,10 +143,10 @@ pub fn square(picture: &Picture, centre: Point, side_pixels: f32, input: &Input)
     let first = across.iter().map(|taps| taps.first).min().unwrap_or_default();
     let end = across.iter().map(Taps::end).max().unwrap_or_default();
     let lines = picture.rgb().chunks_exact(picture.width() as usize * 3);
-    let lines = lines.map(|line| line.get(first * 3..end * 3).unwrap_or_default());
     let mut short = vec![0.0_f32; down.len() * (end - first) * 3];
     for (taps, sums) in down.iter().zip(short.chunks_exact_mut(((end - first) * 3).max(1))) {
         for (weight, line) in taps.weights.iter().zip(lines.clone().skip(taps.first)) {
+            let line = line.get(first * 3..end * 3).unwrap_or_default();
             dispatch!(Level::new(), simd => add(simd, sums, *weight, line));
         }
     }
@@ -241,11 +241,6 @@ pub(crate) fn fill(input: &Input, pixel: impl Fn(u32, u32) -> [f32; 3]) -> Vec<f
 #[expect(clippy::cast_precision_loss, reason = "sides and counts of pixels are below 2^24")]
 pub(crate) fn side(pixels: u32) -> f32 {
     pixels as f32
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a picture's sides are below 2^24")]
-pub(crate) fn place(pixel: usize) -> f32 {
-    pixel as f32
 }
 
 #[cfg(test)]
@@ -363,8 +358,8 @@ mod tests {
             let back = Similarity::fit(&landmarks, &TEMPLATE).unwrap().inverse();
             let step = back.a.hypot(back.b) * TEMPLATE_SIDE / side(input.width);
             let (block, samples) = coarseness(step);
-            let small = in_blocks(&picture, u32::try_from(block).unwrap());
-            let block = place(block);
+            let small = in_blocks(&picture, block);
+            let block = side(block);
             let slow = fill(&input, |x, y| {
                 let mut sum = [0.0; 3];
                 for (i, j) in (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))) {

@@ -9,7 +9,6 @@ use crate::detect::Face;
 use crate::manifest::{Cover, Input, Manifest, Role};
 use crate::network::Network;
 use crate::quality::Advice;
-use crate::wipe::wipe;
 use serde::Serialize;
 
 /// What the network answers: a logit for each of [`Cover::ALL`], in that order.
@@ -82,12 +81,11 @@ impl Covering {
     /// # Errors
     /// [`FaceError::ModelRun`] and [`FaceError::ModelOutput`].
     pub fn judge(&self, picture: &Picture, face: &Face) -> Result<Option<Covered>, FaceError> {
-        let Some(mut values) = aligned(picture, &face.landmarks, &self.input) else {
+        let Some(values) = aligned(picture, &face.landmarks, &self.input) else {
             return Ok(None);
         };
-        let answer = self.network.run(&values);
-        wipe(&mut values);
-        let logits = <[f32; OUTPUTS]>::try_from(answer?).map_err(|_| FaceError::ModelOutput {
+        let answer = self.network.run_once(values)?;
+        let logits = <[f32; OUTPUTS]>::try_from(answer).map_err(|_| FaceError::ModelOutput {
             name: self.name.clone(),
             what: "another number of values than its role asks for",
         })?;

@@ -116,7 +116,7 @@ impl Detector {
             Some(pixel) => self.input.channels.of(pixel.map(f32::from)),
             None => [FREE; 3],
         });
-        let cells = self.network.run(&values)?;
+        let cells = self.network.run_once(values)?;
         let columns = (self.input.width / STRIDE) as usize;
         let mut faces = suppressed(faces(&cells, columns, scale));
         if let Some(refiner) = &self.refiner {

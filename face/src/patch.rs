@@ -1,7 +1,7 @@
 //! The part of a picture that a face takes, in the channels of a network, for sampling between pixels;
 //! of a large face in blocks, each of which is the mean of its pixels.
 
-use crate::align::{Point, Similarity, place, side};
+use crate::align::{Point, Similarity, side};
 use crate::decode::Picture;
 use crate::manifest::Channels;
 use crate::wipe::wipe;
@@ -43,7 +43,7 @@ impl Patch {
         [first, last]: [Point; 2],
         back: &Similarity,
         channels: Channels,
-        block: usize,
+        block: u32,
     ) -> Self {
         let corners = [first, [last[0], first[1]], last, [first[0], last[1]]];
         let corners = corners.map(|corner| back.apply(corner));
@@ -70,20 +70,19 @@ impl Patch {
         picture: &Picture,
         [columns, rows]: [Range<usize>; 2],
         channels: Channels,
-        block: usize,
+        block: u32,
     ) {
-        let bytes = picture.width() as usize * 3;
+        let share = 1.0 / side(block * block);
+        let (bytes, block) = (picture.width() as usize * 3, block as usize);
         let end = (columns.end * block * 3).min(bytes);
         let of_row = columns.start * block * 3..end;
-        let share = 1.0 / place(block * block);
         let mut sums = vec![0.0; of_row.len()];
         let mut line = vec![0.0; of_row.len() / 3];
         let lines = picture.rgb().chunks_exact(bytes);
-        let lines = lines.map(|line| line.get(of_row.clone()).unwrap_or_default());
         for (at, row) in rows.enumerate() {
             sums.fill(0.0);
             for line in lines.clone().skip(row * block).take(block) {
-                add(simd, &mut sums, share, line);
+                add(simd, &mut sums, share, line.get(of_row.clone()).unwrap_or_default());
             }
             for (channel, plane) in self.planes.iter_mut().enumerate() {
                 let to = plane.chunks_exact_mut(self.width).nth(BEFORE + at).unwrap_or_default();
@@ -152,8 +151,8 @@ impl Patch {
     clippy::cast_sign_loss,
     reason = "held between 0 and the picture's edge"
 )]
-fn part(places: [f32; 4], edge: u32, block: usize) -> Range<usize> {
-    let edge = place((edge as usize).div_ceil(block));
+fn part(places: [f32; 4], edge: u32, block: u32) -> Range<usize> {
+    let edge = side(edge.div_ceil(block));
     let held = |place: f32| place.clamp(0.0, edge) as usize;
     let first = held(places.into_iter().fold(f32::INFINITY, f32::min).floor());
     let end = held(places.into_iter().fold(f32::NEG_INFINITY, f32::max).ceil() + 1.0);
@@ -194,4 +193,9 @@ fn one_channel<S: Simd>(
 
 fn moved([x, y]: Point, [dx, dy]: Point, times: f32) -> Point {
     [x + times * dx, y + times * dy]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a picture's sides are below 2^24")]
+fn place(pixel: usize) -> f32 {
+    pixel as f32
 }

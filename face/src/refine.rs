@@ -6,7 +6,6 @@ use crate::align::{Point, Similarity, TEMPLATE, aligned};
 use crate::decode::Picture;
 use crate::manifest::{Input, Manifest, Role};
 use crate::network::Network;
-use crate::wipe::wipe;
 
 /// What the network answers: x and y of each landmark, from the template's place.
 pub(crate) const OUTPUTS: usize = 10;
@@ -46,12 +45,8 @@ impl Refiner {
         landmarks: [Point; 5],
     ) -> Result<[Point; 5], FaceError> {
         refined(landmarks, |landmarks| {
-            let Some(mut values) = aligned(picture, landmarks, &self.input) else {
-                return Ok(None);
-            };
-            let answer = self.network.run(&values);
-            wipe(&mut values);
-            answer.map(Some)
+            let values = aligned(picture, landmarks, &self.input);
+            values.map(|values| self.network.run_once(values)).transpose()
         })
     }
 }

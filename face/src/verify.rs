@@ -85,10 +85,9 @@ impl Embedder {
     ) -> Result<Embedding, FaceError> {
         let refuse = |what| FaceError::ModelOutput { name: self.name.clone(), what };
         let values = aligned(picture, landmarks, input);
-        let mut values = values.ok_or_else(|| refuse("landmarks that make no face"))?;
-        let answer = self.network.run(&values);
-        wipe(&mut values);
-        Embedding::new(answer?).ok_or_else(|| refuse("a vector without a direction"))
+        let values = values.ok_or_else(|| refuse("landmarks that make no face"))?;
+        Embedding::new(self.network.run_once(values)?)
+            .ok_or_else(|| refuse("a vector without a direction"))
     }
 }
 
@@ -119,10 +118,8 @@ impl Liveness {
     /// [`FaceError::ModelRun`] and [`FaceError::ModelOutput`].
     pub fn logit(&self, picture: &Picture, face: &Face) -> Result<f32, FaceError> {
         let side = face.size() * self.crop_scale;
-        let mut values = square(picture, face.centre(), side, &self.input);
-        let answer = self.network.run(&values);
-        wipe(&mut values);
-        Ok(answer?.first().copied().unwrap_or_default())
+        let values = square(picture, face.centre(), side, &self.input);
+        Ok(self.network.run_once(values)?.first().copied().unwrap_or_default())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{ShadowError, ShadowReport, Stage};
 use crate::config::Config;
 use crate::line::{Engine, Line};
-use crate::load::{STANDARD_INPUT, load_shadow, shadow_error};
+use crate::load::{STANDARD_INPUT, load_shadow};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use shikaku_store::shadow_folder;
@@ -131,7 +131,7 @@ fn load(files: &[PathBuf], config: &Config, line: &Line) -> Outcome {
     // Before anything is written.
     let ShadowReport { generation, stage, card_faces, .. } = line.get(PATH)?;
     if stage == Stage::None {
-        return Err(shadow_error(&ShadowError::NotBegun).into());
+        return Err(ShadowError::NotBegun.in_words().into());
     }
     check_disk(&config.store.path, bytes, card_faces)?;
     rustix::process::nice(NICE)?;

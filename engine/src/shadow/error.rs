@@ -84,6 +84,11 @@ impl ShadowError {
         }
     }
 
+    /// For an operator at a terminal: the code and both sentences.
+    pub(crate) fn in_words(&self) -> String {
+        format!("{}: {self}\n{}", self.code(), self.ja())
+    }
+
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> u16 {

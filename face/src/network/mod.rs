@@ -8,6 +8,7 @@ mod tests;
 
 use crate::FaceError;
 use crate::manifest::{Input, Layout};
+use crate::wipe::wipe;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
 
@@ -69,6 +70,16 @@ impl Network {
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Runs the network on what was somebody's picture, which is overwritten, whatever comes of it.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn run_once(&self, mut values: Vec<f32>) -> Result<Vec<f32>, FaceError> {
+        let answer = self.run(&values);
+        wipe(&mut values);
+        answer
     }
 
     /// Runs the network on one input in its own memory order.
